@@ -1,0 +1,45 @@
+# `make` lists what there is. `make run` and `make test` set up all that they need by themselves.
+
+CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+COMPONENT := $(TARGET_DIR)/wasm32-wasip2/component/friends_chat.wasm
+HARNESS := $(TARGET_DIR)/debug/host-harness
+# What a debug build of the harness costs at run time is nothing beside the plugin, which is always optimised.
+WASM := --target wasm32-wasip2
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint clean setup component
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: build ## Serve the chat on http://localhost:3001, with the data in data/
+	@$(HARNESS) serve --first-friend friend
+
+build: component ## Build the component and the harness
+	@$(CARGO) build --quiet --package host-harness
+
+test: build ## Run every test
+	$(CARGO) test --package friends-chat --package wasi-sqlite
+	$(CARGO) test $(WASM) --package friends-chat --package wasi-sqlite
+	$(CARGO) test --package host-harness --package friends-chat-tests
+
+lint: setup ## Check format and lints
+	$(CARGO) fmt --all --check
+	@$(MAKE) --no-print-directory component
+	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+	$(CARGO) clippy $(WASM) --package friends-chat --package wasi-sqlite --all-targets -- --deny warnings
+
+clean: ## Remove what was built; the data stays
+	$(CARGO) clean
+	rm -rf wit/deps
+
+component: setup wit/deps
+	@$(CARGO) build --quiet $(WASM) --profile component --package friends-chat
+
+setup:
+	@./setup
+
+# The standard's own packages come from the crate that holds them, not from this repository.
+wit/deps: Cargo.lock
+	@./setup wit

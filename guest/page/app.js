@@ -1,0 +1,72 @@
+// Where the page begins: finds out whether the friend is signed in and shows the view for it.
+
+import * as api from "./api.js";
+import { Chat } from "./chat.js";
+import { openSignIn } from "./signin.js";
+import { localise, setName, t } from "./texts.js";
+
+const RETRY_MS = 3_000;
+const SLOW_MS = 800;
+
+const byId = (id) => document.getElementById(id);
+
+function show(view) {
+  for (const id of ["starting", "signin", "chat"]) byId(id).hidden = id !== view;
+}
+
+function bringBanner(text) {
+  byId("banner-text").textContent = text;
+  byId("banner").hidden = !text;
+}
+
+function startChat(session) {
+  // What the server had to say about a link is said in the chat as well.
+  bringBanner(byId("notice").textContent.trim());
+  show("chat");
+  new Chat(session, (reason) => {
+    byId("notice").textContent = t(`ended.${reason}`);
+    startSignIn();
+  });
+}
+
+function startSignIn() {
+  show("signin");
+  openSignIn((session) => {
+    byId("notice").textContent = "";
+    startChat(session);
+  });
+}
+
+async function start() {
+  localise();
+  byId("banner-close").onclick = () => bringBanner("");
+  // An invite code belongs neither into the address bar nor into the browser's history.
+  if (location.search) history.replaceState(null, "", location.pathname);
+  const slow = setTimeout(() => { byId("starting-text").textContent = t("start.slow"); }, SLOW_MS);
+  for (;;) {
+    try {
+      const session = await api.status();
+      clearTimeout(slow);
+      setName("agent", session.agent || "");
+      return session.authenticated ? startChat(session) : startSignIn();
+    } catch {
+      clearTimeout(slow);
+      byId("starting-text").textContent = t("start.unreachable");
+      await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
+    }
+  }
+}
+
+// The keyboard of an iPhone covers the page instead of shrinking it; this is the height that is left.
+function fitViewport() {
+  const { height, offsetTop, scale } = visualViewport;
+  if (scale > 1.01) return;
+  document.documentElement.style.setProperty("--height", `${height}px`);
+  if (offsetTop) scrollTo(0, 0);
+}
+
+if (globalThis.visualViewport && /iP(hone|ad|od)/.test(navigator.userAgent)) {
+  visualViewport.addEventListener("resize", fitViewport);
+}
+
+start();

@@ -1,0 +1,28 @@
+// What this browser keeps for itself: the draft, the outbox, small choices.
+// Storage can be full, switched off or forbidden; then the page works on without it.
+
+const PREFIX = "friends-chat:";
+
+export function recall(key) {
+  try {
+    return JSON.parse(localStorage.getItem(PREFIX + key));
+  } catch {
+    return null;
+  }
+}
+
+export function keep(key, value) {
+  try {
+    if (value === null || value === "") localStorage.removeItem(PREFIX + key);
+    else localStorage.setItem(PREFIX + key, JSON.stringify(value));
+  } catch {
+    // Nothing to tell the friend: only a reload would miss it.
+  }
+}
+
+// A random id that no other message of this friend has, also without a secure context.
+export function freshId() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

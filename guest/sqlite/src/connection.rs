@@ -1,0 +1,277 @@
+//! A connection to one database file, owned by this instance alone.
+//!
+//! Opened in write-ahead-log mode with every commit synced, and foreign keys enforced.
+
+use std::cell::Cell;
+use std::ffi::{CString, c_int};
+use std::ptr;
+
+use sqlite_wasm_rs as ffi;
+
+use crate::cache::StatementCache;
+use crate::error::{Error, Result};
+use crate::row::Row;
+use crate::statement::{Lifetime, Statement, Step};
+use crate::value::Value;
+use crate::{file, params, vfs};
+
+/// An open database.
+pub struct Connection {
+    /// Declared first: a statement must be gone before its connection is closed.
+    statements: StatementCache,
+    handle: Handle,
+}
+
+/// The connection in SQLite. Closed once, by `close` or on drop.
+struct Handle(Cell<*mut ffi::sqlite3>);
+
+impl Connection {
+    /// Opens `file_name` in the first preopened directory, creating an empty database when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`NotADatabase`](crate::ErrorKind::NotADatabase) and [`Corrupt`](crate::ErrorKind::Corrupt) for what the
+    /// file holds, [`Busy`](crate::ErrorKind::Busy) while this instance has it open already, and what the file
+    /// system refuses.
+    pub fn open(file_name: &str) -> Result<Self> {
+        file::check_name(file_name)?;
+        vfs::register()?;
+        let connection = Self {
+            statements: StatementCache::default(),
+            handle: Handle::open(file_name)?,
+        };
+        // Exclusive before anything is read: only then does the log need no memory shared with other processes.
+        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
+        let mode: Option<String> = connection.query_row("PRAGMA journal_mode = WAL", params![], |row| row.get(0))?;
+        if mode.as_deref() != Some("wal") {
+            let message = format!("the journal is {mode:?}, not a write-ahead log");
+            return Err(Error::new(ffi::SQLITE_CANTOPEN, message));
+        }
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
+        Ok(connection)
+    }
+
+    /// Runs one statement to its end and returns how many rows it inserted, changed or deleted itself.
+    ///
+    /// # Errors
+    ///
+    /// Whatever SQLite finds wrong, and a number of values other than of parameters.
+    pub fn execute(&self, sql: &str, params: &[Value<'_>]) -> Result<usize> {
+        let before = self.total_changes();
+        self.with_statement(sql, |statement| {
+            let mut run = statement.run(params)?;
+            while run.step()? == Step::Row {}
+            Ok(())
+        })?;
+        if self.total_changes() == before {
+            // A statement that changes no rows leaves the count of the one before it.
+            return Ok(0);
+        }
+        // SAFETY: the connection is open.
+        let changes = unsafe { ffi::sqlite3_changes64(self.handle.get()) };
+        Ok(usize::try_from(changes).unwrap_or(usize::MAX))
+    }
+
+    /// Runs several statements, separated by semicolons, without parameters. Stops at the first that fails; those
+    /// before it stay done unless a transaction undoes them.
+    ///
+    /// # Errors
+    ///
+    /// Whatever SQLite finds wrong.
+    pub fn execute_batch(&self, sql: &str) -> Result<()> {
+        let mut rest = sql;
+        while !rest.is_empty() {
+            // SAFETY: the connection is open and outlives the statement.
+            let (statement, tail) = unsafe { Statement::prepare(self.handle.get(), rest, Lifetime::Once) }?;
+            if let Some(mut statement) = statement {
+                let mut run = statement.run(&[])?;
+                while run.step()? == Step::Row {}
+            }
+            rest = tail;
+        }
+        Ok(())
+    }
+
+    /// Runs a query and collects what `map` makes of each row.
+    ///
+    /// # Errors
+    ///
+    /// Whatever SQLite finds wrong, or the first error of `map`.
+    pub fn query<T>(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        self.with_statement(sql, |statement| {
+            let mut run = statement.run(params)?;
+            let mut rows = Vec::new();
+            while run.step()? == Step::Row {
+                rows.push(map(&Row::new(run.statement()))?);
+            }
+            Ok(rows)
+        })
+    }
+
+    /// Runs a query and returns what `map` makes of its first row, or `None` when there is no row. The statement
+    /// is not run beyond that row: a statement that changes something belongs in [`execute`](Self::execute).
+    ///
+    /// # Errors
+    ///
+    /// Whatever SQLite finds wrong, or the error of `map`.
+    pub fn query_row<T>(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+        map: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        self.with_statement(sql, |statement| {
+            let mut run = statement.run(params)?;
+            match run.step()? {
+                Step::Row => map(&Row::new(run.statement())).map(Some),
+                Step::Done => Ok(None),
+            }
+        })
+    }
+
+    /// Runs `work` as one transaction: all of it is on disk when this returns, or none of it happened.
+    ///
+    /// # Errors
+    ///
+    /// The error of `work`, or of the commit; either way everything was rolled back.
+    pub fn transaction<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&Self) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.execute("BEGIN IMMEDIATE", params![])?;
+        let result = work(self).and_then(|value| {
+            self.execute("COMMIT", params![])?;
+            Ok(value)
+        });
+        if result.is_err() && self.in_transaction() {
+            // The first error is the one to tell. After some, SQLite has rolled back by itself.
+            let _rolled_back = self.execute("ROLLBACK", params![]);
+        }
+        result
+    }
+
+    /// The row id of the last row inserted through this connection, or 0.
+    pub fn last_insert_rowid(&self) -> i64 {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_last_insert_rowid(self.handle.get()) }
+    }
+
+    /// The schema's version as the program counts it; 0 in a new database.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn user_version(&self) -> Result<u32> {
+        self.query_row("PRAGMA user_version", params![], |row| row.get(0))
+            .map(Option::unwrap_or_default)
+    }
+
+    /// Sets the schema's version, as part of the transaction if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When `version` is above `i32::MAX`, which is what the file has room for, or cannot be written.
+    pub fn set_user_version(&self, version: u32) -> Result<()> {
+        let version = i32::try_from(version)
+            .map_err(|_| Error::new(ffi::SQLITE_RANGE, format!("{version} is no version for a database")))?;
+        self.execute_batch(&format!("PRAGMA user_version = {version}"))
+    }
+
+    /// Writes the log back into the database file, syncs it and closes. The file alone then holds everything.
+    ///
+    /// # Errors
+    ///
+    /// When the log could not be written back. It is kept then, nothing is lost, and the database is closed.
+    pub fn close(self) -> Result<()> {
+        self.statements.clear();
+        // SAFETY: the connection is open, and nothing is asked back about the log's size.
+        let code = unsafe {
+            ffi::sqlite3_wal_checkpoint_v2(
+                self.handle.get(),
+                ptr::null(),
+                ffi::SQLITE_CHECKPOINT_TRUNCATE,
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+        let written = self.handle.check(code);
+        written.and(self.handle.close())
+    }
+
+    fn in_transaction(&self) -> bool {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_get_autocommit(self.handle.get()) == 0 }
+    }
+
+    fn total_changes(&self) -> i64 {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_total_changes64(self.handle.get()) }
+    }
+
+    /// Lends the statement of that text, kept or newly compiled, and keeps it afterwards.
+    fn with_statement<T>(&self, sql: &str, work: impl FnOnce(&mut Statement) -> Result<T>) -> Result<T> {
+        let sql = sql.trim();
+        let mut statement = match self.statements.take(sql) {
+            Some(statement) => statement,
+            None => self.prepare(sql)?,
+        };
+        let result = work(&mut statement);
+        self.statements.put(statement);
+        result
+    }
+
+    fn prepare(&self, sql: &str) -> Result<Statement> {
+        // SAFETY: the connection is open, and drops its statements before it closes.
+        let (statement, rest) = unsafe { Statement::prepare(self.handle.get(), sql, Lifetime::Cached) }?;
+        match statement {
+            Some(statement) if rest.is_empty() => Ok(statement),
+            _ => Err(Error::new(ffi::SQLITE_MISUSE, "one statement wanted").in_statement(sql)),
+        }
+    }
+}
+
+impl Handle {
+    fn open(file_name: &str) -> Result<Self> {
+        let name =
+            CString::new(file_name).map_err(|_| Error::new(ffi::SQLITE_CANTOPEN, "the file's name holds a nul"))?;
+        let handle = Self(Cell::new(ptr::null_mut()));
+        let flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE;
+        // SAFETY: both names are C strings for the length of the call; the handle is ours to write.
+        let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), handle.0.as_ptr(), flags, vfs::NAME.as_ptr()) };
+        // A handle that failed to open is a handle all the same: it has the message, and is closed on drop.
+        handle.check(code)?;
+        Ok(handle)
+    }
+
+    fn get(&self) -> *mut ffi::sqlite3 {
+        self.0.get()
+    }
+
+    fn check(&self, code: c_int) -> Result<()> {
+        if code == ffi::SQLITE_OK {
+            return Ok(());
+        }
+        // SAFETY: the handle is null or open.
+        Err(unsafe { Error::last(self.get(), code) })
+    }
+
+    fn close(&self) -> Result<()> {
+        // SAFETY: null, which SQLite ignores, or open, and closed this once.
+        match unsafe { ffi::sqlite3_close(self.0.replace(ptr::null_mut())) } {
+            ffi::SQLITE_OK => Ok(()),
+            code => Err(Error::from_code(code)),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Nobody is left to hear of it. What was committed is in the log, which the next `open` reads.
+        let _closed = self.close();
+    }
+}

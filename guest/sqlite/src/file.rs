@@ -1,0 +1,85 @@
+//! Database files that are not open: whether one is there, and copies of it.
+
+use rsqlite_vfs::VfsError;
+use sqlite_wasm_rs as ffi;
+
+use crate::error::{Error, Result};
+use crate::vfs::{self, Mode, StoredFile};
+
+/// Large enough that few calls leave the sandbox, small beside the memory an instance has.
+const COPY_CHUNK_BYTES: usize = 64 * 1024;
+
+/// Whether `name` can be a file's own name in the directory, and nothing that SQLite reads as more than a name.
+pub(crate) fn is_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', ':', '\0'])
+}
+
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if is_name(name) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ffi::SQLITE_CANTOPEN,
+        format!("{name:?} is no name for a file"),
+    ))
+}
+
+/// Whether there is a file of that name in the first preopened directory.
+///
+/// # Errors
+///
+/// When the name is a path, or the directory cannot be read.
+pub fn exists(file_name: &str) -> Result<bool> {
+    check_name(file_name)?;
+    Ok(vfs::storage()?.directory().size_of(file_name)?.is_some())
+}
+
+/// Copies a closed database, replacing the copy that was there. `to` is either as before or whole, and synced.
+///
+/// # Errors
+///
+/// [`Busy`](crate::ErrorKind::Busy) while either is open, or while a log of `from` holds what the file does not:
+/// opening and closing it writes that back. Otherwise what the file system refuses.
+pub fn copy(from: &str, to: &str) -> Result<()> {
+    check_name(from)?;
+    check_name(to)?;
+    let storage = vfs::storage()?;
+    let _from = storage.claim(from)?;
+    let _to = storage.claim(to)?;
+    let directory = storage.directory();
+    if directory.size_of(&format!("{from}-wal"))?.is_some_and(|size| size > 0) {
+        return Err(Error::new(
+            ffi::SQLITE_BUSY,
+            format!("{from} has a log that is not written back"),
+        ));
+    }
+    let part = format!("{to}.part");
+    let copied = copy_bytes(&storage, from, &part).and_then(|()| directory.rename(&part, to));
+    if copied.is_err() {
+        // The failure is what to tell; a part that stays is replaced by the next copy.
+        let _deleted = directory.delete(&part);
+    }
+    copied?;
+    Ok(directory.sync(to)?)
+}
+
+fn copy_bytes(storage: &std::rc::Rc<vfs::Storage>, from: &str, to: &str) -> std::result::Result<(), VfsError> {
+    let source = StoredFile::open(storage, from, Mode::Read, None)?;
+    let mut target = StoredFile::open(storage, to, Mode::Replace, None)?;
+    let mut chunk = vec![0; COPY_CHUNK_BYTES];
+    let mut offset = 0;
+    loop {
+        let count = source.read(&mut chunk, offset)?;
+        target.write(chunk.get(..count).unwrap_or_default(), offset)?;
+        offset += count as u64;
+        if count < chunk.len() {
+            return target.sync();
+        }
+    }
+}
+
+impl From<VfsError> for Error {
+    fn from(failure: VfsError) -> Self {
+        Self::from_code(failure.raw_code()).with_storage(failure.message())
+    }
+}

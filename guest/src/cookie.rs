@@ -1,0 +1,72 @@
+//! The session cookie: reading it from a request and writing it to a response.
+
+use crate::request::Request;
+use crate::token::Token;
+
+const NAME: &str = "tc_friend_session";
+/// A year: a friend who comes once a month stays signed in.
+const MAX_AGE_S: u32 = 31_536_000;
+
+/// The session token a request carries, if one has the form of a token.
+pub(crate) fn read(request: &Request) -> Option<Token> {
+    request
+        .headers_named("cookie")
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| *name == NAME)
+        .find_map(|(_, value)| Token::parse(value))
+}
+
+/// The `set-cookie` value that signs a browser in.
+pub(crate) fn set(token: &Token, secure: bool) -> String {
+    format!("{NAME}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={MAX_AGE_S}{}", token.as_str(), attribute(secure))
+}
+
+/// The `set-cookie` value that signs a browser out.
+pub(crate) fn clear(secure: bool) -> String {
+    format!("{NAME}=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0{}", attribute(secure))
+}
+
+const fn attribute(secure: bool) -> &'static str {
+    if secure { "; Secure" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn request(cookies: &[&str]) -> Request {
+        let headers = cookies.iter().map(|line| ("cookie".to_owned(), line.as_bytes().to_vec())).collect();
+        Request::new("GET".to_owned(), "/", headers, Vec::new(), String::new())
+    }
+
+    #[test]
+    fn finds_the_token_among_others() {
+        let token = "0a".repeat(32);
+        let ours = format!("tc_friend_session={token}");
+        for lines in [
+            vec![ours.as_str()],
+            vec!["a=b", ours.as_str()],
+            vec!["tc_friend_session=junk", ours.as_str()],
+            vec![format!("theme=dark;{ours} ; x").as_str()],
+        ] {
+            assert_eq!(read(&request(&lines)).unwrap().as_str(), token);
+        }
+    }
+
+    #[test]
+    fn forged_and_foreign_cookies_are_none() {
+        for line in ["", "tc_friend_session", "tc_friend_session=", "xtc_friend_session=00", "=;;=", "tc_friend_session=\"x\""] {
+            assert_eq!(read(&request(&[line])), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn secure_follows_the_base_url() {
+        let token = Token::parse(&"0a".repeat(32)).unwrap();
+        assert!(set(&token, true).ends_with("; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000; Secure"));
+        assert!(set(&token, false).ends_with("; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000"));
+        assert!(clear(false).contains("Max-Age=0"));
+    }
+}

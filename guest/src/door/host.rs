@@ -1,0 +1,87 @@
+//! The host as the plugin sees it, by the component's imports.
+
+use super::http::to_wit;
+use crate::bindings::tinyclaw::plugin::{agent, push, secrets};
+use crate::bindings::wasi::clocks::wall_clock;
+use crate::bindings::wasi::config::store;
+use crate::bindings::wasi::random::random::get_random_bytes;
+use crate::host::{CloseReason, EnqueueError, Host, PublishError, Ticket, Unreadable};
+use crate::random::Random;
+use crate::response::Response;
+
+/// Every import that the plugin uses.
+pub(super) struct ComponentHost;
+
+impl Host for ComponentHost {
+    fn now_ms(&mut self) -> i64 {
+        let now = wall_clock::now();
+        let ms = now.seconds.saturating_mul(1_000).saturating_add(u64::from(now.nanoseconds) / 1_000_000);
+        i64::try_from(ms).unwrap_or(i64::MAX)
+    }
+
+    fn random(&mut self) -> Random {
+        Random::new(fill)
+    }
+
+    fn setting(&mut self, key: &str) -> Result<Option<String>, Unreadable> {
+        store::get(key).map_err(|error| {
+            let (store::Error::Upstream(reason) | store::Error::Io(reason)) = error;
+            Unreadable { what: key.to_owned(), reason }
+        })
+    }
+
+    fn secret(&mut self, name: &str) -> Result<Vec<u8>, Unreadable> {
+        secrets::get(name).map_err(|error| {
+            let reason = match error {
+                secrets::Error::NotGranted => "the configuration does not grant it".to_owned(),
+                secrets::Error::Other(reason) => reason,
+            };
+            Unreadable { what: format!("the secret {name}"), reason }
+        })
+    }
+
+    fn enqueue(&mut self, user_id: &str, message: &str) -> Result<Ticket, EnqueueError> {
+        agent::enqueue(user_id, message).map_err(|error| match error {
+            agent::Error::QueueFull(full) => EnqueueError::Full { retry_after_ms: full.retry_after_ms },
+            agent::Error::MessageTooLong(max_bytes) => EnqueueError::TooLong { max_bytes },
+            agent::Error::InvalidUserId => EnqueueError::Other("not a user id".to_owned()),
+            agent::Error::Other(reason) => EnqueueError::Other(reason),
+        })
+    }
+
+    fn cancel(&mut self, ticket: Ticket) {
+        agent::cancel(ticket);
+    }
+
+    fn publish(&mut self, topic: &str, frame: &[u8]) -> Result<u32, PublishError> {
+        push::publish(topic, frame).map_err(refused)
+    }
+
+    fn respond(&mut self, topic: &str, response: Response) -> Result<u32, PublishError> {
+        push::respond(topic, &to_wit(response)).map_err(refused)
+    }
+
+    fn close(&mut self, topic: &str, reason: CloseReason) -> Result<u32, PublishError> {
+        push::close(topic, &push::Reason { code: reason.code, text: reason.text.to_owned() }).map_err(refused)
+    }
+}
+
+fn refused(error: push::Error) -> PublishError {
+    match error {
+        push::Error::FrameTooLong(max_bytes) => PublishError::TooLong { max_bytes },
+        push::Error::InvalidTopic => PublishError::Other("not a topic".to_owned()),
+        push::Error::TooMany => PublishError::Other("too much was published in one call".to_owned()),
+        push::Error::Other(reason) => PublishError::Other(reason),
+    }
+}
+
+/// The host may give fewer bytes at a time than were asked for.
+fn fill(mut bytes: &mut [u8]) {
+    while !bytes.is_empty() {
+        let drawn = get_random_bytes(bytes.len() as u64);
+        let count = drawn.len().min(bytes.len());
+        let (filled, rest) = bytes.split_at_mut(count);
+        filled.copy_from_slice(drawn.get(..count).unwrap_or_default());
+        bytes = rest;
+    }
+}

@@ -1,0 +1,68 @@
+//! What the plugin asks of its host. The doors answer it with the component's imports, tests with a host
+//! that remembers what it was told.
+
+use crate::random::Random;
+use crate::response::Response;
+
+/// Number of a message in the agent's queue.
+pub(crate) type Ticket = u64;
+
+/// Why a connection is closed, in the words of RFC 6455, section 7.4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CloseReason {
+    pub(crate) code: u16,
+    pub(crate) text: &'static str,
+}
+
+/// The agent's queue did not take a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EnqueueError {
+    /// No place now; worth another try after so many milliseconds.
+    #[error("the agent's queue is full")]
+    Full { retry_after_ms: u32 },
+    /// Longer than so many bytes.
+    #[error("the agent takes no message longer than {max_bytes} bytes")]
+    TooLong { max_bytes: u32 },
+    #[error("the agent's queue refused the message: {0}")]
+    Other(String),
+}
+
+/// A frame was not published.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PublishError {
+    /// Longer than so many bytes.
+    #[error("the host takes no frame longer than {max_bytes} bytes")]
+    TooLong { max_bytes: u32 },
+    #[error("the host refused a frame: {0}")]
+    Other(String),
+}
+
+/// The host could not say what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} cannot be read: {reason}")]
+pub(crate) struct Unreadable {
+    pub(crate) what: String,
+    pub(crate) reason: String,
+}
+
+/// The host. What is enqueued, published or closed takes effect when the call into the plugin has returned.
+pub(crate) trait Host {
+    /// Unix time in milliseconds.
+    fn now_ms(&mut self) -> i64;
+    /// The source of secrets.
+    fn random(&mut self) -> Random;
+    /// A configuration value.
+    fn setting(&mut self, key: &str) -> Result<Option<String>, Unreadable>;
+    /// A secret that the host keeps outside the plugin's directory.
+    fn secret(&mut self, name: &str) -> Result<Vec<u8>, Unreadable>;
+    /// Puts a friend's message in the agent's queue.
+    fn enqueue(&mut self, user_id: &str, message: &str) -> Result<Ticket, EnqueueError>;
+    /// Takes a message out of the queue, or stops its answer; no event of that ticket follows.
+    fn cancel(&mut self, ticket: Ticket);
+    /// Sends a frame to who listens, and tells how many connections that are.
+    fn publish(&mut self, topic: &str, frame: &[u8]) -> Result<u32, PublishError>;
+    /// Answers the connections that wait on a topic for one whole response.
+    fn respond(&mut self, topic: &str, response: Response) -> Result<u32, PublishError>;
+    /// Ends the connections that listen to a topic, after what was published before.
+    fn close(&mut self, topic: &str, reason: CloseReason) -> Result<u32, PublishError>;
+}

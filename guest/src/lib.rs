@@ -1,0 +1,69 @@
+//! Friends Chat: a web chat for the friends of an agent's owner, by invite. A component that decides
+//! everything about friends and does nothing by itself: the host holds connections and runs the agent.
+//!
+//! In the order a request travels: `door` (the component's exports), `router`, `routes` and `tools`, the domain
+//! (names, codes, sessions, answers), `store`, and the frames that go out (`event`, `sse`, `broadcast`).
+
+// Outside a component the doors do not exist, and with them much that only they use.
+#![cfg_attr(
+    not(all(target_family = "wasm", not(test))),
+    allow(dead_code, reason = "used by the doors, which exist in a component only")
+)]
+
+mod answers;
+mod assets;
+mod broadcast;
+mod code;
+mod config;
+mod cookie;
+mod entry;
+mod event;
+mod fetcher;
+mod host;
+mod markdown;
+mod nickname;
+mod origin;
+mod random;
+mod request;
+mod response;
+mod router;
+mod sse;
+mod text;
+mod token;
+mod topic;
+mod username;
+
+// What needs the store exists in WebAssembly only, in tests too.
+#[cfg(target_family = "wasm")]
+mod conversation;
+#[cfg(target_family = "wasm")]
+mod feed;
+#[cfg(target_family = "wasm")]
+mod plugin;
+#[cfg(target_family = "wasm")]
+mod routes;
+#[cfg(target_family = "wasm")]
+mod service;
+#[cfg(target_family = "wasm")]
+mod socket;
+#[cfg(target_family = "wasm")]
+mod store;
+#[cfg(target_family = "wasm")]
+mod tools;
+
+#[cfg(all(target_family = "wasm", not(test)))]
+mod door;
+
+#[cfg(test)]
+mod testing;
+#[cfg(all(test, target_family = "wasm"))]
+mod scenario;
+
+#[cfg(all(target_family = "wasm", not(test)))]
+mod bindings {
+    #![allow(missing_docs, unsafe_code, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::todo, reason = "generated")]
+    wit_bindgen::generate!({ path: "../wit", world: "channel-plugin", generate_all });
+
+    use super::door::Component;
+    export!(Component with_types_in self);
+}

@@ -1,0 +1,100 @@
+//! The agent's Markdown as HTML that a page may insert as it is: no script, no style, no remote image, and
+//! links that take nothing along.
+
+use std::sync::LazyLock;
+
+use pulldown_cmark::{CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, html};
+
+use crate::text::html_escaped;
+
+/// Second line of defence: what the renderer emits is cleaned by a parser that reads HTML as browsers do.
+static CLEANER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
+    let mut cleaner = ammonia::Builder::default();
+    cleaner
+        .tags(
+            [
+                "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p",
+                "pre", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+            ]
+            .into(),
+        )
+        .tag_attributes([("a", ["href", "title"].into()), ("ol", ["start"].into())].into())
+        .set_tag_attribute_value("a", "target", "_blank")
+        .link_rel(Some("noopener noreferrer nofollow"))
+        .url_schemes(["http", "https", "mailto", "tel"].into())
+        .url_relative(ammonia::UrlRelative::Deny)
+        .generic_attributes(["lang"].into());
+    cleaner
+});
+
+/// Renders Markdown. Raw HTML in it is shown as text, an image as a link to it.
+pub(crate) fn render(markdown: &str) -> String {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+    let events = Parser::new_ext(markdown, options).map(|event| match event {
+        Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
+        Event::SoftBreak => Event::HardBreak,
+        Event::Start(Tag::Image { dest_url, title, id, .. }) => {
+            Event::Start(Tag::Link { link_type: LinkType::Inline, dest_url, title, id })
+        }
+        Event::End(TagEnd::Image) => Event::End(TagEnd::Link),
+        Event::Start(Tag::CodeBlock(_)) => {
+            Event::Start(Tag::CodeBlock(pulldown_cmark::CodeBlockKind::Fenced(CowStr::Borrowed(""))))
+        }
+        other => other,
+    });
+    let mut rendered = String::with_capacity(markdown.len().saturating_mul(2));
+    html::push_html(&mut rendered, events);
+    CLEANER.clean(&rendered).to_string()
+}
+
+/// A friend's own words as HTML: what was typed, with its line breaks.
+pub(crate) fn plain(text: &str) -> String {
+    html_escaped(text).replace('\n', "<br>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renders_what_agents_write() {
+        assert_eq!(render("**hi** `x<y`"), "<p><strong>hi</strong> <code>x&lt;y</code></p>\n");
+        assert_eq!(render("a\nb"), "<p>a<br>\nb</p>\n");
+        assert!(render("|a|b|\n|-|-|\n|1|2|").contains("<td>2</td>"));
+        assert!(render("```rust\nlet a;\n```").contains("<pre><code>let a;\n</code></pre>"));
+    }
+
+    #[test]
+    fn links_take_nothing_along() {
+        let html = render("[x](https://example.com \"t\")");
+        assert!(html.contains("href=\"https://example.com\"") && html.contains("target=\"_blank\""), "{html}");
+        assert!(html.contains("rel=\"noopener noreferrer nofollow\""), "{html}");
+    }
+
+    #[test]
+    fn nothing_that_runs_or_loads_gets_through() {
+        for markdown in [
+            "<script>alert(1)</script>",
+            "<img src=x onerror=alert(1)>",
+            "[x](javascript:alert(1))",
+            "[x](JaVaScRiPt:alert(1))",
+            "[x](data:text/html,<script>)",
+            "![x](https://example.com/a.png)",
+            "<a href=\"javascript:alert(1)\">x</a>",
+            "a <svg/onload=alert(1)> b",
+            "[x](/api/auth/logout)",
+            "<https://example.com/\"onclick=alert(1)>",
+        ] {
+            let html = render(markdown);
+            for bad in ["<script", "<img", "<svg", "<a href=\"javascript", "<a href=\"data", "<a href=\"/", "\" onclick"] {
+                assert!(!html.to_ascii_lowercase().contains(bad), "{markdown} -> {html}");
+            }
+        }
+        assert!(render("![cat](https://example.com/a.png)").contains(">cat</a>"));
+    }
+
+    #[test]
+    fn a_friends_words_are_text() {
+        assert_eq!(plain("<b>\n&"), "&lt;b&gt;<br>&amp;");
+    }
+}

@@ -1,0 +1,62 @@
+//! Where a request comes from: a state change asked for by another site is refused, whatever cookie it carries.
+
+use crate::config::BaseUrl;
+use crate::request::Request;
+
+/// Whether a request may change something.
+///
+/// Browsers say in `Sec-Fetch-Site` who asks; those that do not, or not on plain HTTP, name the site in
+/// `Origin`. A client that sends neither is no browser, and no page can make it carry a cookie.
+pub(crate) fn is_own(request: &Request, base_url: &BaseUrl) -> bool {
+    match request.header("sec-fetch-site") {
+        // `none` is the user's own doing, such as a bookmark; no page can cause it.
+        Some(site) => matches!(site, "same-origin" | "none"),
+        None => match request.header("origin") {
+            None => true,
+            Some(origin) => {
+                origin.eq_ignore_ascii_case(base_url.as_str())
+                    || authority(origin).is_some_and(|authority| {
+                        request.header("host").is_some_and(|host| host.eq_ignore_ascii_case(authority))
+                    })
+            }
+        },
+    }
+}
+
+fn authority(origin: &str) -> Option<&str> {
+    origin.split_once("://").map(|(_, authority)| authority).filter(|authority| !authority.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::testing::FakeHost;
+
+    fn allowed(headers: &[(&str, &str)]) -> bool {
+        let mut host = FakeHost::default();
+        host.settings.insert("channels.friends.baseUrl".to_owned(), "https://chat.example.com".to_owned());
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        let request = Request::new("POST".to_owned(), "/api/chat", headers, Vec::new(), String::new());
+        Settings::read(&mut host).is_ok_and(|settings| is_own(&request, &settings.base_url))
+    }
+
+    #[test]
+    fn own_pages_and_plain_clients_may() {
+        assert!(allowed(&[]));
+        assert!(allowed(&[("sec-fetch-site", "same-origin"), ("origin", "https://chat.example.com")]));
+        assert!(allowed(&[("origin", "https://chat.example.com"), ("host", "127.0.0.1:3001")]));
+        assert!(allowed(&[("origin", "http://localhost:3001"), ("host", "localhost:3001")]));
+    }
+
+    #[test]
+    fn other_sites_may_not() {
+        for site in ["cross-site", "same-site", "", "SAME-ORIGIN"] {
+            assert!(!allowed(&[("sec-fetch-site", site), ("origin", "https://chat.example.com")]), "{site}");
+        }
+        for origin in ["null", "https://evil.example", "https://chat.example.com.evil.example", "", "https://"] {
+            assert!(!allowed(&[("origin", origin), ("host", "chat.example.com")]), "{origin}");
+        }
+        assert!(!allowed(&[("origin", "https://evil.example")]));
+    }
+}

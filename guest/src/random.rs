@@ -1,0 +1,38 @@
+//! Randomness as `rand_core` wants it, over whatever the component is given: secrets are made from nothing else.
+
+use rand_core::{Infallible, TryCryptoRng, TryRng};
+
+/// A cryptographic source that fills buffers through one function of the host.
+pub(crate) struct Random {
+    fill: fn(&mut [u8]),
+}
+
+impl Random {
+    /// A source over `fill`, which must write unpredictable bytes to the whole buffer.
+    pub(crate) const fn new(fill: fn(&mut [u8])) -> Self {
+        Self { fill }
+    }
+}
+
+impl TryRng for Random {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        (self.fill)(&mut bytes);
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        (self.fill)(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        (self.fill)(bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Random {}

@@ -1,0 +1,80 @@
+//! A response as both doors take it from the router, with the terms on which its connection is held.
+
+use serde::Serialize;
+
+use crate::topic::{Topic, Wire};
+
+/// Terms on which a connection stays open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// What the connection gets: its mode follows from it.
+    pub(crate) wire: Wire,
+    /// What the connection listens to.
+    pub(crate) topics: Vec<Topic>,
+    /// What is written while nothing happens, and how often in milliseconds.
+    pub(crate) keep_alive: Option<(&'static str, u32)>,
+    /// Milliseconds after which the connection ends.
+    pub(crate) life_ms: u32,
+}
+
+/// One response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Response {
+    /// From 200 to 599.
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    /// The body, or its beginning when the connection is held.
+    pub(crate) body: Vec<u8>,
+    /// Whether and how the connection stays open.
+    pub(crate) hold: Option<Hold>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: &'a str,
+}
+
+impl Response {
+    /// A response that no cache keeps.
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into(), hold: None }
+            .with("content-type", content_type)
+            .with("cache-control", "no-store")
+            .with("x-content-type-options", "nosniff")
+    }
+
+    /// A JSON object.
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(bytes) => Self::new(status, "application/json", bytes),
+            // Only maps with keys that are not strings fail, and none is ever sent.
+            Err(_) => Self::new(500, "application/json", br#"{"error":"Something went wrong"}"#.as_slice()),
+        }
+    }
+
+    /// `{"error": sentence}`.
+    pub(crate) fn error(status: u16, sentence: &str) -> Self {
+        Self::json(status, &ErrorBody { error: sentence })
+    }
+
+    /// The same response with a header set in place of any of its name.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.retain(|(other, _)| *other != name);
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same response, held.
+    pub(crate) fn held(mut self, hold: Hold) -> Self {
+        self.hold = Some(hold);
+        self
+    }
+
+    /// What a `HEAD` request gets: no body, and nothing to wait for.
+    pub(crate) fn without_body(mut self) -> Self {
+        self.body.clear();
+        self.hold = None;
+        self
+    }
+}

@@ -1,0 +1,91 @@
+//! Which route a method and a path mean. Decides nothing else and knows no state.
+
+use crate::assets::{self, Asset};
+
+/// A route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Page,
+    /// A file of the page.
+    Asset(&'static Asset),
+    Health,
+    AuthStatus,
+    Redeem,
+    Link,
+    Logout,
+    Nickname,
+    Chat,
+    Stop,
+    History,
+    Seen,
+    Stream,
+    Socket,
+}
+
+/// A request that means no route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoute {
+    /// Nothing is there.
+    NotFound,
+    /// Something is there, for another method; carries the `Allow` header's value.
+    MethodNotAllowed(&'static str),
+}
+
+const READ: &str = "GET, HEAD";
+const WRITE: &str = "POST";
+
+/// Finds the route; `HEAD` means what `GET` means.
+pub(crate) fn find(method: &str, path: &str) -> Result<Route, NoRoute> {
+    let (route, allowed) = match path {
+        "/" | "/chat" => (Route::Page, READ),
+        "/api/health" => (Route::Health, READ),
+        "/api/auth/status" => (Route::AuthStatus, READ),
+        "/api/auth/redeem" => (Route::Redeem, WRITE),
+        "/api/auth/link" => (Route::Link, WRITE),
+        "/api/auth/logout" => (Route::Logout, WRITE),
+        "/api/nickname" => (Route::Nickname, WRITE),
+        "/api/chat" => (Route::Chat, WRITE),
+        "/api/chat/stop" => (Route::Stop, WRITE),
+        "/api/history" => (Route::History, READ),
+        "/api/seen" => (Route::Seen, WRITE),
+        "/api/stream" | "/api/push" => (Route::Stream, READ),
+        "/api/socket" => (Route::Socket, READ),
+        _ => match path.strip_prefix("/assets/").and_then(assets::find) {
+            Some(asset) => (Route::Asset(asset), READ),
+            None => return Err(NoRoute::NotFound),
+        },
+    };
+    let fits = match method {
+        "GET" | "HEAD" => allowed == READ,
+        "POST" => allowed == WRITE,
+        _ => false,
+    };
+    if fits { Ok(route) } else { Err(NoRoute::MethodNotAllowed(allowed)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_names_of_a_route_mean_the_same() {
+        assert_eq!(find("GET", "/"), Ok(Route::Page));
+        assert_eq!(find("HEAD", "/chat"), Ok(Route::Page));
+        assert_eq!(find("GET", "/api/stream"), find("GET", "/api/push"));
+    }
+
+    #[test]
+    fn wrong_methods_learn_the_right_ones() {
+        assert_eq!(find("GET", "/api/chat"), Err(NoRoute::MethodNotAllowed("POST")));
+        assert_eq!(find("POST", "/api/health"), Err(NoRoute::MethodNotAllowed("GET, HEAD")));
+        assert_eq!(find("OPTIONS", "/"), Err(NoRoute::MethodNotAllowed("GET, HEAD")));
+        assert_eq!(find("get", "/"), Err(NoRoute::MethodNotAllowed("GET, HEAD")));
+    }
+
+    #[test]
+    fn everything_else_is_not_found() {
+        for path in ["", "/chat/", "//", "/api", "/api/chat/../health", "/CHAT", "/assets/", "/chat%20"] {
+            assert_eq!(find("GET", path), Err(NoRoute::NotFound), "{path}");
+        }
+    }
+}

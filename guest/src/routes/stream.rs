@@ -1,0 +1,45 @@
+//! The feed as Server-Sent Events.
+
+use super::{Problem, signed_in};
+use crate::host::Host;
+use crate::request::Request;
+use crate::response::{Hold, Response};
+use crate::service::Service;
+use crate::sse;
+use crate::topic::{Topic, Wire};
+
+/// Milliseconds between heartbeats: below every proxy's idle limit.
+pub(crate) const HEARTBEAT_MS: u32 = 10_000;
+/// Milliseconds a feed lives, so that its credentials are checked again; the page comes back by itself.
+pub(crate) const LIFE_MS: u32 = 60 * 60 * 1000;
+
+/// `GET /api/stream`. `Last-Event-ID` is what a browser that comes back sends, `?after=` what a page starts from.
+pub(super) fn stream(service: &mut Service, host: &mut dyn Host, request: &Request) -> Result<Response, Problem> {
+    let session = signed_in(service, host, request)?;
+    let mut body = sse::retry();
+    for line in service.greeting(&session, resume_point(request))? {
+        body.push_str(&sse::frame(line.log_id, &line.json));
+    }
+    let hold = Hold {
+        wire: Wire::Stream,
+        topics: vec![Topic::Friend(session.friend_id), Topic::Session(session.id), Topic::All],
+        keep_alive: Some((sse::HEARTBEAT, HEARTBEAT_MS)),
+        life_ms: LIFE_MS,
+    };
+    Ok(event_stream(body).held(hold))
+}
+
+/// The last entry that a client has. A value that is no id is ignored: the client learns where it stands from
+/// the first event anyway.
+pub(crate) fn resume_point(request: &Request) -> Option<i64> {
+    let from_header = request.header("last-event-id").and_then(|id| id.parse().ok());
+    let from_query = request.query_value("after").and_then(|id| id.parse().ok());
+    from_header.max(from_query).filter(|id| *id >= 0)
+}
+
+/// A response of events, which nothing on the way may keep, change or hold back.
+pub(crate) fn event_stream(body: String) -> Response {
+    Response::new(200, "text/event-stream", body)
+        .with("cache-control", "no-store, no-transform")
+        .with("x-accel-buffering", "no")
+}

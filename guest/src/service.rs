@@ -1,0 +1,107 @@
+//! The running plugin: its settings, its store, and what it keeps in memory. Exists only while the store is open.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rand_core::Rng as _;
+
+use crate::answers::Answers;
+use crate::code::{Code, CodeKey};
+use crate::config::{Settings, SettingsError};
+use crate::event::EndReason;
+use crate::host::{Host, Unreadable};
+use crate::store::{Invite, InviteKind, Open, Session, Store, StoreError};
+use crate::token::Token;
+use crate::topic::Topic;
+use crate::{broadcast, cookie};
+use crate::request::Request;
+
+/// The name under which the host keeps the key of the invite codes.
+const CODE_KEY_SECRET: &str = "invite-key";
+
+/// The running plugin.
+pub(crate) struct Service {
+    pub(crate) settings: Settings,
+    pub(crate) store: Store,
+    pub(crate) code_key: CodeKey,
+    pub(crate) answers: Answers,
+    /// Messages on disk that the agent's queue had no place for, in order.
+    pub(crate) waiting: VecDeque<Open>,
+    /// Whose WebSocket a connection is, by the host's number of it.
+    pub(crate) sockets: BTreeMap<u64, i64>,
+}
+
+/// The plugin could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("the key of the invite codes: {0}")]
+    Key(#[from] Unreadable),
+    #[error("the key of the invite codes cannot be used")]
+    UnusableKey,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Service {
+    /// Opens the store and makes ready what serves from it. Nothing is said to anybody.
+    pub(crate) fn open(host: &mut dyn Host, settings: Settings, file: &str) -> Result<Self, OpenError> {
+        let code_key = CodeKey::new(&host.secret(CODE_KEY_SECRET)?).ok_or(OpenError::UnusableKey)?;
+        let new_epoch = format!("{:016x}", host.random().next_u64());
+        let store = Store::open(file, &new_epoch)?;
+        Ok(Self {
+            settings,
+            store,
+            code_key,
+            answers: Answers::default(),
+            waiting: VecDeque::new(),
+            sockets: BTreeMap::new(),
+        })
+    }
+
+    /// Draws a code that is good for so long, and what the store is to keep of it.
+    pub(crate) fn new_invite(&self, host: &mut dyn Host, kind: InviteKind, ttl_ms: i64) -> (Code, Invite) {
+        let code = Code::generate(&mut host.random());
+        let expires_at_ms = host.now_ms().saturating_add(ttl_ms);
+        let invite = Invite { code: self.code_key.hash(code.as_str()), kind, expires_at_ms };
+        (code, invite)
+    }
+
+    /// Who a request is from, by its cookie; notes that the friend was here.
+    pub(crate) fn session(&mut self, host: &mut dyn Host, request: &Request) -> Result<Option<Session>, StoreError> {
+        let Some(token) = cookie::read(request) else { return Ok(None) };
+        self.session_of(host, &token)
+    }
+
+    fn session_of(&mut self, host: &mut dyn Host, token: &Token) -> Result<Option<Session>, StoreError> {
+        let now_ms = host.now_ms();
+        let session = self.store.session(&token.hash(), now_ms)?;
+        if let Some(session) = &session {
+            self.store.note_use(session, now_ms);
+        }
+        Ok(session)
+    }
+
+    /// Ends what a friend who lost access still has open: the agent's turns, the streams, the WebSockets.
+    /// `sessions` are those that the store has just ended.
+    pub(crate) fn end_friend(&mut self, host: &mut dyn Host, friend_id: i64, sessions: &[i64], reason: EndReason) {
+        let open: Vec<i64> = self.answers.of_friend(friend_id).map(|answer| answer.message_id).collect();
+        for message_id in open {
+            if let Some(answer) = self.answers.remove(friend_id, message_id) {
+                host.cancel(answer.ticket);
+            }
+            broadcast::end(host, Topic::Answer(message_id), reason);
+        }
+        self.waiting.retain(|open| open.friend_id != friend_id);
+        broadcast::end(host, Topic::Friend(friend_id), reason);
+        for session_id in sessions {
+            self.end_session(host, *session_id, reason);
+        }
+    }
+
+    /// Ends the connections of one sign-in.
+    pub(crate) fn end_session(&mut self, host: &mut dyn Host, session_id: i64, reason: EndReason) {
+        self.sockets.retain(|_, session| *session != session_id);
+        broadcast::end(host, Topic::Session(session_id), reason);
+    }
+}

@@ -1,0 +1,145 @@
+//! The InviteStore: friends, invites, sessions and the log, in one SQLite file that this instance owns. What a
+//! function here has done is synced to disk when it returns; errors say what was being done.
+
+mod friends;
+mod invites;
+mod log;
+mod schema;
+mod sessions;
+
+use std::collections::BTreeMap;
+
+use wasi_sqlite::{Connection, ErrorKind, params};
+
+pub(crate) use friends::{Friend, Status};
+pub(crate) use invites::{Invite, InviteKind, Redemption};
+pub(crate) use log::{NewNudge, Open};
+pub(crate) use sessions::Session;
+
+/// The file in the plugin's own directory.
+pub(crate) const FILE: &str = "friends.db";
+
+/// The store.
+pub(crate) struct Store {
+    connection: Connection,
+    epoch: String,
+    /// Use of sessions since the last write, by session: the friend and the time. Written along with the
+    /// next change, because a request that only reads is not worth a sync.
+    used: BTreeMap<i64, (i64, i64)>,
+}
+
+/// The store could not do something.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// SQLite or the file system failed.
+    #[error("{doing}: {source}")]
+    Failed {
+        /// What was being done, as in "signing a friend in".
+        doing: &'static str,
+        source: wasi_sqlite::Error,
+    },
+    /// A later version wrote the file. It has not been changed.
+    #[error("{file} was written by a later version of this plugin: its schema is {found}, this version knows {known}")]
+    Newer { file: String, found: u32, known: u32 },
+    /// Something else's tables are in the file. It has not been changed.
+    #[error("{file} holds tables that are not this plugin's; move it away or restore the right file")]
+    Foreign { file: String },
+    /// A value in the file means nothing to this version.
+    #[error("{doing}: the file holds \"{value}\", which means nothing here")]
+    Unreadable { doing: &'static str, value: String },
+}
+
+impl From<wasi_sqlite::Error> for StoreError {
+    fn from(source: wasi_sqlite::Error) -> Self {
+        Self::Failed { doing: "using the database", source }
+    }
+}
+
+impl StoreError {
+    /// The same error, with what was being done.
+    fn doing(self, what: &'static str) -> Self {
+        match self {
+            Self::Failed { source, .. } => Self::Failed { doing: what, source },
+            Self::Unreadable { value, .. } => Self::Unreadable { doing: what, value },
+            other => other,
+        }
+    }
+
+    /// Whether the same thing may succeed later without anybody's repair.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Failed { source, .. } => matches!(source.kind(), ErrorKind::Full | ErrorKind::Io | ErrorKind::Busy),
+            _ => false,
+        }
+    }
+}
+
+impl Store {
+    /// Opens the file, or creates it, and brings its schema up to this version. `new_epoch` names the log if
+    /// it is a new one.
+    pub(crate) fn open(file: &str, new_epoch: &str) -> Result<Self, StoreError> {
+        let doing = "opening the database";
+        let connection = Connection::open(file).map_err(|source| StoreError::Failed { doing, source })?;
+        match schema::migrate(&connection, file, new_epoch) {
+            Ok(epoch) => Ok(Self { connection, epoch, used: BTreeMap::new() }),
+            Err(error) => {
+                // The first error is the one to tell.
+                let _closed = connection.close();
+                Err(error.doing("bringing the database up to date"))
+            }
+        }
+    }
+
+    /// The name of this log, drawn when it was made: ids of another log mean nothing here.
+    pub(crate) fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// Notes that a session was used.
+    pub(crate) fn note_use(&mut self, session: &Session, now_ms: i64) {
+        self.used.insert(session.id, (session.friend_id, now_ms));
+    }
+
+    /// Writes everything out and closes the file.
+    pub(crate) fn close(mut self) -> Result<(), StoreError> {
+        let doing = "closing the database";
+        let noted = self.write(doing, |_| Ok(()));
+        let closed = self.connection.close().map_err(|source| StoreError::Failed { doing, source });
+        noted.and(closed)
+    }
+
+    /// Reads.
+    fn read<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        work(&self.connection).map_err(|error| error.doing(doing))
+    }
+
+    /// Changes something in one transaction, and writes down what sessions were used meanwhile.
+    fn write<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let used = &self.used;
+        let result = self.connection.transaction(|connection| {
+            for (session_id, (friend_id, at_ms)) in used {
+                connection.execute(
+                    "UPDATE sessions SET last_used_ms = ?2 WHERE id = ?1",
+                    params![*session_id, *at_ms],
+                )?;
+                connection.execute(
+                    "UPDATE friends SET last_seen_ms = ?2 WHERE id = ?1",
+                    params![*friend_id, *at_ms],
+                )?;
+            }
+            work(connection)
+        });
+        if result.is_ok() {
+            self.used.clear();
+        }
+        result.map_err(|error: StoreError| error.doing(doing))
+    }
+}

@@ -1,0 +1,89 @@
+//! The tables, by version. `PRAGMA user_version` says which version a file has; migrations go forward, each in
+//! the one transaction that also sets the version.
+
+use wasi_sqlite::{Connection, params};
+
+use super::StoreError;
+
+/// The version this program writes.
+const VERSION: u32 = 1;
+
+/// Times are Unix milliseconds. Hashes are of codes and tokens that are stored nowhere.
+const VERSION_1: &str = "
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE friends (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    username TEXT NOT NULL UNIQUE,
+    nickname TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    last_seen_ms INTEGER,
+    revoked_at_ms INTEGER,
+    -- The latest entry that the friend has seen.
+    seen_id INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE invites (
+    code_hash BLOB PRIMARY KEY,
+    friend_id INTEGER NOT NULL REFERENCES friends (id),
+    -- How a code came about: made by the owner, or by the friend for another device.
+    kind TEXT NOT NULL CHECK (kind IN ('owner', 'device')),
+    created_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX invites_by_friend ON invites (friend_id);
+CREATE INDEX invites_by_expiry ON invites (expires_at_ms);
+
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    token_hash BLOB NOT NULL UNIQUE,
+    friend_id INTEGER NOT NULL REFERENCES friends (id),
+    created_at_ms INTEGER NOT NULL,
+    last_used_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sessions_by_friend ON sessions (friend_id);
+
+-- The log. A row's id is also the id of its event on a stream.
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    friend_id INTEGER NOT NULL REFERENCES friends (id),
+    role TEXT NOT NULL CHECK (role IN ('friend', 'agent', 'nudge')),
+    text TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'answered', 'stopped', 'failed', 'stored', 'pushed')),
+    source TEXT,
+    priority TEXT,
+    client_id TEXT,
+    in_reply_to INTEGER
+) STRICT;
+CREATE INDEX entries_by_friend ON entries (friend_id, id);
+CREATE INDEX entries_waiting ON entries (id) WHERE state = 'queued';
+CREATE INDEX entries_by_question ON entries (in_reply_to) WHERE in_reply_to IS NOT NULL;
+CREATE INDEX entries_nudges ON entries (friend_id, id) WHERE role = 'nudge';
+CREATE UNIQUE INDEX entries_by_client_id ON entries (friend_id, client_id) WHERE client_id IS NOT NULL;
+";
+
+/// Brings the file up to this version and gives the log's epoch.
+pub(super) fn migrate(connection: &Connection, file: &str, new_epoch: &str) -> Result<String, StoreError> {
+    let found = connection.user_version()?;
+    if found > VERSION {
+        return Err(StoreError::Newer { file: file.to_owned(), found, known: VERSION });
+    }
+    if found == 0 {
+        let tables: Option<i64> =
+            connection.query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", params![], |row| row.get(0))?;
+        if tables.unwrap_or_default() > 0 {
+            return Err(StoreError::Foreign { file: file.to_owned() });
+        }
+        connection.transaction(|connection| -> Result<(), StoreError> {
+            connection.execute_batch(VERSION_1)?;
+            connection.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1)", params![new_epoch])?;
+            Ok(connection.set_user_version(1)?)
+        })?;
+    }
+    let epoch = connection.query_row("SELECT value FROM meta WHERE key = 'epoch'", params![], |row| row.get(0))?;
+    Ok(epoch.unwrap_or_default())
+}

@@ -1,0 +1,120 @@
+//! A host for tests: it remembers what it was told and answers what the test has set.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use crate::host::{CloseReason, EnqueueError, Host, PublishError, Ticket, Unreadable};
+use crate::random::Random;
+use crate::response::Response;
+
+thread_local! {
+    static DRAWN: Cell<u64> = const { Cell::new(1) };
+}
+
+/// What a test host was told, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Published(String, String),
+    Responded(String, Response),
+    Closed(String, CloseReason),
+    Cancelled(Ticket),
+}
+
+/// A host without anything behind it.
+#[derive(Debug, Default)]
+pub(crate) struct FakeHost {
+    pub(crate) now_ms: i64,
+    pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) no_secrets: bool,
+    /// Messages in the agent's queue; the ticket is the index plus one.
+    pub(crate) queue: Vec<(String, String)>,
+    /// What the queue answers instead of a ticket.
+    pub(crate) queue_error: Option<EnqueueError>,
+    /// Connections that every topic has.
+    pub(crate) connections: u32,
+    /// Longest frame taken; 0 for any.
+    pub(crate) max_frame_bytes: usize,
+    pub(crate) told: Vec<Told>,
+}
+
+impl FakeHost {
+    /// Frames published to a topic since the last look at anything.
+    pub(crate) fn published(&self, topic: &str) -> Vec<&str> {
+        self.told
+            .iter()
+            .filter_map(|told| match told {
+                Told::Published(name, frame) if name == topic => Some(frame.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Whether a topic was closed.
+    pub(crate) fn has_closed(&self, topic: &str) -> bool {
+        self.told.iter().any(|told| matches!(told, Told::Closed(name, _) if name == topic))
+    }
+}
+
+/// Bytes that look random and are never the same twice in a test.
+fn scramble(bytes: &mut [u8]) {
+    for byte in bytes {
+        DRAWN.with(|drawn| {
+            let next = drawn.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            drawn.set(next);
+            *byte = u8::try_from(next >> 56).unwrap();
+        });
+    }
+}
+
+impl Host for FakeHost {
+    fn now_ms(&mut self) -> i64 {
+        self.now_ms
+    }
+
+    fn random(&mut self) -> Random {
+        Random::new(scramble)
+    }
+
+    fn setting(&mut self, key: &str) -> Result<Option<String>, Unreadable> {
+        Ok(self.settings.get(key).cloned())
+    }
+
+    fn secret(&mut self, name: &str) -> Result<Vec<u8>, Unreadable> {
+        if self.no_secrets {
+            return Err(Unreadable { what: name.to_owned(), reason: "not granted".to_owned() });
+        }
+        Ok(b"a secret of the test host".to_vec())
+    }
+
+    fn enqueue(&mut self, user_id: &str, message: &str) -> Result<Ticket, EnqueueError> {
+        if let Some(error) = &self.queue_error {
+            return Err(error.clone());
+        }
+        self.queue.push((user_id.to_owned(), message.to_owned()));
+        Ok(Ticket::try_from(self.queue.len()).unwrap())
+    }
+
+    fn cancel(&mut self, ticket: Ticket) {
+        self.told.push(Told::Cancelled(ticket));
+    }
+
+    fn publish(&mut self, topic: &str, frame: &[u8]) -> Result<u32, PublishError> {
+        if self.max_frame_bytes > 0 && frame.len() > self.max_frame_bytes {
+            return Err(PublishError::TooLong { max_bytes: u32::try_from(self.max_frame_bytes).unwrap() });
+        }
+        self.told.push(Told::Published(topic.to_owned(), String::from_utf8(frame.to_vec()).unwrap()));
+        Ok(self.connections)
+    }
+
+    fn respond(&mut self, topic: &str, response: Response) -> Result<u32, PublishError> {
+        self.told.push(Told::Responded(topic.to_owned(), response));
+        Ok(self.connections)
+    }
+
+    fn close(&mut self, topic: &str, reason: CloseReason) -> Result<u32, PublishError> {
+        self.told.push(Told::Closed(topic.to_owned(), reason));
+        Ok(self.connections)
+    }
+}

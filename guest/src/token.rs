@@ -1,0 +1,78 @@
+//! Session tokens: what a browser keeps in its cookie. The store keeps a hash only; 256 random bits need no
+//! key and no slow hash.
+
+use std::fmt::{self, Write as _};
+
+use rand_core::CryptoRng;
+use sha2::{Digest as _, Sha256};
+
+const TOKEN_BYTES: usize = 32;
+/// Lengths in hex characters that are looked up at all: ours, and the original plugin's.
+const KNOWN_CHARS: [usize; 2] = [TOKEN_BYTES * 2, 32];
+
+/// A token in plain text.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Token(String);
+
+/// What the store keeps of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenHash(pub(crate) [u8; 32]);
+
+impl Token {
+    /// Draws a token.
+    pub(crate) fn generate(random: &mut impl CryptoRng) -> Self {
+        let mut bytes = [0_u8; TOKEN_BYTES];
+        random.fill_bytes(&mut bytes);
+        let mut hex = String::with_capacity(TOKEN_BYTES * 2);
+        for byte in bytes {
+            // Writing to a `String` cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        Self(hex)
+    }
+
+    /// Accepts the text of a cookie if it has the form of a token.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        (KNOWN_CHARS.contains(&text.len()) && is_hex).then(|| Self(text.to_owned()))
+    }
+
+    /// The hash under which the store knows this token.
+    pub(crate) fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.0.as_bytes()).into())
+    }
+
+    /// The token as it stands in the cookie.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::random::Random;
+
+    #[test]
+    fn a_token_is_64_hex_characters_and_parses_back() {
+        let mut random = Random::new(|bytes| bytes.fill(0xa7));
+        let token = Token::generate(&mut random);
+        assert_eq!(token.as_str(), "a7".repeat(32));
+        assert_eq!(Token::parse(token.as_str()).unwrap(), token);
+    }
+
+    #[test]
+    fn what_has_not_the_form_of_a_token_is_none() {
+        for text in ["", "a7", "A7".repeat(32).as_str(), "g7".repeat(32).as_str(), "a7".repeat(33).as_str()] {
+            assert_eq!(Token::parse(text), None);
+        }
+        assert!(Token::parse(&"0f".repeat(16)).is_some());
+    }
+}

@@ -1,0 +1,86 @@
+//! The agents that can answer: a program that embeds the harness may bring its own.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+mod command;
+mod echo;
+mod queue;
+
+pub use command::Command;
+pub use echo::Echo;
+pub use queue::{AgentQueue, Event, Events, QueueFull, Reservation, Ticket};
+
+/// A message to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Who wrote it: `<channel prefix>:<name>`.
+    pub user_id: String,
+    /// What was written.
+    pub message: String,
+}
+
+/// Something an agent says on the way to its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// What it is doing, in a few words.
+    Status(String),
+    /// More of the answer, Markdown.
+    Delta(String),
+}
+
+/// Why there is no answer. For the log; a user is told in plain words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct AgentError(pub String);
+
+/// An answer in the making.
+pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<(), AgentError>> + Send + 'a>>;
+
+/// Answers messages. Dropping an answer in the making stops it.
+pub trait Agent: Send + Sync + fmt::Debug {
+    /// Answers a message in pieces. The sender waits while pieces are not taken.
+    fn answer(&self, turn: Turn, pieces: mpsc::Sender<Piece>) -> Answering<'_>;
+}
+
+/// Which agent answers, as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentChoice {
+    /// The built-in one that repeats what it is told.
+    Echo,
+    /// A program: its path and arguments.
+    Command(Vec<String>),
+}
+
+/// The value names no agent.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is no agent: use `echo`, or `cmd:PROGRAM ARGUMENTS`")]
+pub struct UnknownAgent(String);
+
+impl FromStr for AgentChoice {
+    type Err = UnknownAgent;
+
+    fn from_str(text: &str) -> Result<Self, UnknownAgent> {
+        if text == "echo" {
+            return Ok(Self::Echo);
+        }
+        let words: Vec<String> =
+            text.strip_prefix("cmd:").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        if words.is_empty() { Err(UnknownAgent(text.to_owned())) } else { Ok(Self::Command(words)) }
+    }
+}
+
+impl AgentChoice {
+    /// The agent itself.
+    pub fn agent(&self) -> Arc<dyn Agent> {
+        match self {
+            Self::Echo => Arc::new(Echo::default()),
+            Self::Command(words) => Arc::new(Command::new(words.clone())),
+        }
+    }
+}

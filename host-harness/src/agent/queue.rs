@@ -1,0 +1,340 @@
+//! The agent's queue: one user's messages in order, different users in parallel, bounded and fair.
+//!
+//! A place is reserved while the plugin's call runs and taken when the call has returned, so what a call
+//! that failed enqueued never existed.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::AbortHandle;
+
+use super::{Agent, Piece, Turn};
+use crate::limits::Limits;
+
+/// Number of a message in the queue.
+pub type Ticket = u64;
+
+/// What the agent does about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The message has left the queue.
+    Started,
+    /// What the agent is doing.
+    Status(String),
+    /// More of the answer.
+    Delta(String),
+    /// The answer is complete.
+    Done,
+    /// There is no answer.
+    Failed(String),
+}
+
+/// Takes the events of a ticket, in order; `false` when nobody waits for them any more.
+pub trait Events: Send + Sync + Sized + 'static {
+    /// Hands over one event.
+    fn event(self: &Arc<Self>, ticket: Ticket, event: Event) -> impl Future<Output = bool> + Send;
+}
+
+/// The queue has no place for this user's message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the agent's queue is full")]
+pub struct QueueFull {
+    /// Time after which another try may succeed.
+    pub retry_after: Duration,
+}
+
+/// Pieces that wait for the plugin before the agent has to wait.
+const PIECES: usize = 64;
+
+/// Time a turn takes, more or less: after that a place may be free.
+const RETRY_AFTER: Duration = Duration::from_secs(3);
+
+/// The queue of one plugin. Clones share it.
+#[derive(Debug, Clone)]
+pub struct AgentQueue {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    agent: Arc<dyn Agent>,
+    per_user: usize,
+    in_all: usize,
+    running: usize,
+    state: Mutex<State>,
+    idle: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last_ticket: Ticket,
+    lanes: HashMap<String, Lane>,
+    /// Users with a message to answer and none being answered, longest waiting first.
+    ready: VecDeque<String>,
+    running: usize,
+    waiting: usize,
+    /// Nothing is started any more.
+    closed: bool,
+}
+
+/// The messages of one user.
+#[derive(Debug, Default)]
+struct Lane {
+    waiting: VecDeque<(Ticket, String)>,
+    reserved: usize,
+    running: Option<(Ticket, Option<AbortHandle>)>,
+}
+
+impl Lane {
+    fn runs(&self, ticket: Ticket) -> bool {
+        self.running.as_ref().is_some_and(|(running, _)| *running == ticket)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.reserved == 0 && self.running.is_none()
+    }
+}
+
+/// A place in the queue that nobody else can take. Dropping it gives the place back.
+#[derive(Debug)]
+pub struct Reservation {
+    shared: Weak<Shared>,
+    /// The message's number.
+    pub ticket: Ticket,
+    user_id: String,
+    message: String,
+}
+
+impl AgentQueue {
+    /// An empty queue in front of an agent.
+    pub fn new(agent: Arc<dyn Agent>, limits: &Limits) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                agent,
+                per_user: limits.waiting_turns_per_user + 1,
+                in_all: limits.waiting_turns,
+                running: limits.running_turns,
+                state: Mutex::default(),
+                idle: Notify::new(),
+            }),
+        }
+    }
+
+    /// Reserves a place for a user's message.
+    ///
+    /// # Errors
+    /// When this user or all users together have as many messages in the queue as they may.
+    pub fn reserve(&self, user_id: String, message: String) -> Result<Reservation, QueueFull> {
+        let mut state = self.state();
+        let full = QueueFull { retry_after: RETRY_AFTER };
+        if state.closed || state.waiting >= self.shared.in_all {
+            return Err(full);
+        }
+        let lane = state.lanes.entry(user_id.clone()).or_default();
+        if lane.waiting.len() + lane.reserved + usize::from(lane.running.is_some()) >= self.shared.per_user {
+            return Err(full);
+        }
+        lane.reserved += 1;
+        state.waiting += 1;
+        state.last_ticket += 1;
+        Ok(Reservation { shared: Arc::downgrade(&self.shared), ticket: state.last_ticket, user_id, message })
+    }
+
+    /// Puts a message in its reserved place.
+    pub fn enqueue<E: Events>(&self, mut reservation: Reservation, events: &Arc<E>) {
+        let user_id = reservation.user_id.clone();
+        let message = std::mem::take(&mut reservation.message);
+        {
+            let mut state = self.state();
+            let Some(lane) = state.lanes.get_mut(&user_id) else { return };
+            lane.waiting.push_back((reservation.ticket, message));
+            if lane.waiting.len() == 1 && lane.running.is_none() {
+                state.ready.push_back(user_id);
+            }
+            // The message now counts by itself, and so that dropping the reservation takes nothing away.
+            state.waiting += 1;
+        }
+        drop(reservation);
+        self.start_ready(events);
+    }
+
+    /// Takes a message out of the queue, or stops the agent in the middle of its answer.
+    pub fn cancel<E: Events>(&self, ticket: Ticket, events: &Arc<E>) {
+        let mut state = self.state();
+        let holds = |lane: &Lane| lane.runs(ticket) || lane.waiting.iter().any(|(waiting, _)| *waiting == ticket);
+        let Some(user_id) = state.lanes.iter().find(|(_, lane)| holds(lane)).map(|(user_id, _)| user_id.clone()) else {
+            return;
+        };
+        let Some(lane) = state.lanes.get_mut(&user_id) else { return };
+        if lane.runs(ticket) {
+            if let Some((_, Some(abort))) = &lane.running {
+                abort.abort();
+            }
+            drop(state);
+            self.finished(&user_id, ticket, events);
+            return;
+        }
+        lane.waiting.retain(|(waiting, _)| *waiting != ticket);
+        if lane.is_idle() {
+            state.lanes.remove(&user_id);
+        }
+        state.waiting -= 1;
+        drop(state);
+        self.shared.idle.notify_waiters();
+    }
+
+    /// Drops all that waits and stops all that runs: its instance is gone.
+    pub fn clear(&self) {
+        let mut state = self.state();
+        for (_, lane) in state.lanes.drain() {
+            if let Some((_, Some(abort))) = lane.running {
+                abort.abort();
+            }
+        }
+        state.ready.clear();
+        (state.waiting, state.running) = (0, 0);
+        drop(state);
+        self.shared.idle.notify_waiters();
+    }
+
+    /// Takes no message any more, and waits until all that are in the queue are answered.
+    pub async fn drain(&self) {
+        self.state().closed = true;
+        loop {
+            let idle = self.shared.idle.notified();
+            tokio::pin!(idle);
+            idle.as_mut().enable();
+            {
+                let state = self.state();
+                if state.waiting == 0 && state.running == 0 {
+                    return;
+                }
+            }
+            idle.await;
+        }
+    }
+
+    /// Messages that wait, and messages that are being answered.
+    pub fn depth(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.waiting, state.running)
+    }
+
+    fn start_ready<E: Events>(&self, events: &Arc<E>) {
+        loop {
+            let mut state = self.state();
+            if state.running >= self.shared.running {
+                return;
+            }
+            let Some(user_id) = state.ready.pop_front() else { return };
+            let Some(lane) = state.lanes.get_mut(&user_id) else { continue };
+            // A user whose message was cancelled and who then wrote again stands in line twice.
+            if lane.running.is_some() {
+                continue;
+            }
+            let Some((ticket, message)) = lane.waiting.pop_front() else { continue };
+            lane.running = Some((ticket, None));
+            state.waiting -= 1;
+            state.running += 1;
+            let turn = Turn { user_id: user_id.clone(), message };
+            let task = tokio::spawn(answer(self.clone(), ticket, turn, Arc::clone(events)));
+            if let Some(lane) = state.lanes.get_mut(&user_id) {
+                lane.running = Some((ticket, Some(task.abort_handle())));
+            }
+        }
+    }
+
+    fn finished<E: Events>(&self, user_id: &str, ticket: Ticket, events: &Arc<E>) {
+        {
+            let mut state = self.state();
+            let Some(lane) = state.lanes.get_mut(user_id) else { return };
+            if !lane.runs(ticket) {
+                return;
+            }
+            lane.running = None;
+            let (more, idle) = (!lane.waiting.is_empty(), lane.is_idle());
+            state.running -= 1;
+            if more {
+                state.ready.push_back(user_id.to_owned());
+            } else if idle {
+                state.lanes.remove(user_id);
+            }
+        }
+        self.start_ready(events);
+        self.shared.idle.notify_waiters();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut state = shared.state();
+        // A queue that was cleared meanwhile has forgotten the reservation.
+        if let Some(lane) = state.lanes.get_mut(&self.user_id).filter(|lane| lane.reserved > 0) {
+            lane.reserved -= 1;
+            let idle = lane.is_idle();
+            state.waiting = state.waiting.saturating_sub(1);
+            if idle {
+                state.lanes.remove(&self.user_id);
+            }
+        }
+    }
+}
+
+/// Carries one message through the agent and its pieces to the plugin.
+async fn answer<E: Events>(queue: AgentQueue, ticket: Ticket, turn: Turn, events: Arc<E>) {
+    let user_id = turn.user_id.clone();
+    if events.event(ticket, Event::Started).await {
+        let agent = Arc::clone(&queue.shared.agent);
+        let (sender, mut receiver) = mpsc::channel(PIECES);
+        let relay = async {
+            let mut pieces = Vec::with_capacity(PIECES);
+            while receiver.recv_many(&mut pieces, PIECES).await > 0 {
+                for event in joined(pieces.drain(..)) {
+                    if !events.event(ticket, event).await {
+                        receiver.close();
+                        return false;
+                    }
+                }
+            }
+            true
+        };
+        let (result, wanted) = tokio::join!(agent.answer(turn, sender), relay);
+        if wanted {
+            let last = match result {
+                Ok(()) => Event::Done,
+                Err(error) => Event::Failed(error.to_string()),
+            };
+            events.event(ticket, last).await;
+        }
+    }
+    queue.finished(&user_id, ticket, &events);
+}
+
+/// Pieces that have piled up become one: whoever is slow is handed more at a time.
+fn joined(pieces: impl Iterator<Item = Piece>) -> Vec<Event> {
+    let mut events: Vec<Event> = Vec::new();
+    for piece in pieces {
+        match (piece, events.last_mut()) {
+            (Piece::Delta(more), Some(Event::Delta(text))) => text.push_str(&more),
+            (Piece::Delta(text), _) => events.push(Event::Delta(text)),
+            (Piece::Status(text), _) => events.push(Event::Status(text)),
+        }
+    }
+    events
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! The data directory: what lies where, who may read it, and that one process has it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Bytes of a secret that is made here: as many as the widest key in use needs.
+const SECRET_BYTES: usize = 32;
+
+/// A data directory.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    root: PathBuf,
+}
+
+/// Why the data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// A file or directory cannot be made, read or written.
+    #[error("{doing} {}: {source}: check that you may write there, or choose another directory with --data", path.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error("{} is in use by process {process}: stop that one, or choose another directory with --data", root.display())]
+    InUse {
+        /// The directory.
+        root: PathBuf,
+        /// Who has it, as far as it said.
+        process: String,
+    },
+}
+
+/// Keeps other processes from the directory while it lives.
+#[derive(Debug)]
+pub struct DataLock {
+    _file: File,
+}
+
+impl DataDir {
+    /// The data directory at `root`, made if it is missing, for its user only.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn open(root: &Path) -> Result<Self, DataDirError> {
+        // The compiled components are kept by their absolute path.
+        let root = std::path::absolute(root).map_err(io_error("finding", root))?;
+        let data = Self { root };
+        for directory in [data.root.clone(), data.plugin(), data.secrets()] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(io_error("making", &directory))?;
+        }
+        Ok(data)
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The plugin's own directory, all that it sees.
+    pub fn plugin(&self) -> PathBuf {
+        self.root.join("plugin")
+    }
+
+    /// What was compiled.
+    pub fn cache(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
+    /// The configuration file that is read when no other is named.
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    /// The socket for the owner's commands.
+    pub fn owner_socket(&self) -> PathBuf {
+        self.root.join("owner.sock")
+    }
+
+    fn secrets(&self) -> PathBuf {
+        self.root.join("secrets")
+    }
+
+    /// Whether the plugin has never run here.
+    pub fn is_new(&self) -> bool {
+        fs::read_dir(self.plugin()).is_ok_and(|mut entries| entries.next().is_none())
+    }
+
+    /// Takes the directory for this process.
+    ///
+    /// # Errors
+    /// When another process has it.
+    pub fn lock(&self) -> Result<DataLock, DataDirError> {
+        let path = self.root.join("lock");
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let mut file = opened.map_err(io_error("opening", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut process = String::new();
+                // Best effort: the refusal stands without the number.
+                let _ = file.read_to_string(&mut process);
+                return Err(DataDirError::InUse { root: self.root.clone(), process: process.trim().to_owned() });
+            }
+            Err(TryLockError::Error(source)) => return Err(io_error("locking", &path)(source)),
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(io_error("writing", &path))?;
+        Ok(DataLock { _file: file })
+    }
+
+    /// A secret by name, made from the system's randomness when it is asked for first.
+    ///
+    /// # Errors
+    /// When its file cannot be read or written.
+    pub fn secret(&self, name: &str) -> Result<Vec<u8>, DataDirError> {
+        let path = self.secrets().join(name);
+        match fs::read(&path) {
+            Ok(secret) if secret.len() >= SECRET_BYTES => return Ok(secret),
+            // Shorter: the machine stopped while it was written, so nothing depends on it yet.
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(io_error("reading", &path)(source)),
+        }
+        let mut secret = vec![0; SECRET_BYTES];
+        getrandom::fill(&mut secret).map_err(|error| io_error("making", &path)(error.into()))?;
+        let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        opened
+            .and_then(|mut file| file.write_all(&secret).and_then(|()| file.sync_all()))
+            .and_then(|()| File::open(self.secrets())?.sync_all())
+            .map_err(io_error("writing", &path))?;
+        Ok(secret)
+    }
+}
+
+fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
+    let path = path.to_owned();
+    move |source| DataDirError::Io { doing, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_second_taker_is_refused_and_told_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = DataDir::open(directory.path()).unwrap();
+        let lock = data.lock().unwrap();
+        let refusal = data.lock().unwrap_err().to_string();
+        assert!(refusal.contains(&format!("process {}", std::process::id())), "{refusal}");
+        drop(lock);
+        data.lock().unwrap();
+    }
+
+    #[test]
+    fn a_secret_is_made_once_and_read_by_its_user_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = DataDir::open(directory.path()).unwrap();
+        let secret = data.secret("key").unwrap();
+        assert_eq!(secret.len(), SECRET_BYTES);
+        assert_eq!(data.secret("key").unwrap(), secret);
+        assert_ne!(data.secret("other").unwrap(), secret);
+        let mode = fs::metadata(directory.path().join("secrets/key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,197 @@
+//! Holds WebSockets (RFC 6455) as streams are held: what is published is sent, what the client says is handed to the
+//! plugin, one message at a time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::sync::Notify;
+use tokio::time::{Instant, interval_at, sleep};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::response::{self, Body};
+use crate::plugin::{self, Connection, PluginActor, SocketAnswer};
+use crate::push::{End, Held, Next, Reason};
+
+/// The only version there is.
+const VERSION: &str = "13";
+
+/// Time between keep-alive frames where the plugin asks for none.
+const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Time for the closing handshake; a client that has gone does not answer.
+const CLOSING: Duration = Duration::from_secs(2);
+
+static LAST_CONNECTION: AtomicU64 = AtomicU64::new(0);
+
+/// Where a connection that becomes a WebSocket is left for when its handshake has been written.
+pub(super) type Handover = Arc<Mutex<Option<Socket>>>;
+
+/// An accepted WebSocket.
+#[derive(Debug)]
+pub(super) struct Socket {
+    connection: Connection,
+    upgrade: OnUpgrade,
+    messages: Vec<String>,
+    held: Held,
+}
+
+/// Whether a request is the handshake of a WebSocket (RFC 6455, section 4.2.1).
+pub(super) fn is_handshake(request: &Request<Incoming>) -> bool {
+    let names = |name, token: &str| {
+        let values = request.headers().get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
+    };
+    request.method() == Method::GET && names(UPGRADE, "websocket") && names(CONNECTION, "upgrade")
+}
+
+/// Answers a handshake, and leaves the socket in `handover` if the plugin accepts it.
+pub(super) async fn shake_hands(
+    plugin: &Arc<PluginActor>,
+    mut request: Request<Incoming>,
+    client: std::net::IpAddr,
+    cut: &Arc<Notify>,
+    handover: &Handover,
+) -> Response<Body> {
+    let Some(accept) = accept_key(request.headers()) else {
+        let mut refusal = response::error(StatusCode::UPGRADE_REQUIRED, "This is no WebSocket of version 13.", None);
+        refusal.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
+        return refusal;
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    let connection = LAST_CONNECTION.fetch_add(1, Ordering::Relaxed) + 1;
+    let request = plugin::Request { inner: request.map(|_| Bytes::new()), client };
+    match plugin.socket_open(connection, request, cut).await {
+        Ok(SocketAnswer::Accepted(messages, held)) => {
+            let socket = Socket { connection, upgrade, messages, held };
+            *handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+            switching(accept)
+        }
+        Ok(SocketAnswer::Refused(answer)) => response::complete(answer),
+        Ok(SocketAnswer::Full) => response::full(),
+        Err(error) => response::no_answer(&error),
+    }
+}
+
+fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
+    let version = headers.get(SEC_WEBSOCKET_VERSION)?;
+    let key = headers.get(SEC_WEBSOCKET_KEY)?;
+    (version == VERSION).then(|| HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()).flatten()
+}
+
+fn switching(accept: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(Either::Left(Full::default()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, accept);
+    response
+}
+
+impl Socket {
+    /// Holds the WebSocket until either side ends it or it is cut.
+    pub(super) async fn run(self, plugin: &Arc<PluginActor>, cut: &Notify) {
+        let connection = self.connection;
+        tokio::select! {
+            () = self.hold(plugin) => {}
+            () = cut.notified() => {}
+        }
+        if let Err(error) = plugin.socket_closed(connection).await {
+            tracing::debug!(%error, "saying that a socket is gone");
+        }
+    }
+
+    async fn hold(self, plugin: &Arc<PluginActor>) {
+        let upgraded = match self.upgrade.await {
+            Ok(upgraded) => TokioIo::new(upgraded),
+            Err(error) => return tracing::debug!(%error, "a socket's handshake"),
+        };
+        let bytes = plugin.limits().body_bytes;
+        let config = WebSocketConfig::default().max_message_size(Some(bytes)).max_frame_size(Some(bytes));
+        let mut socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
+        let end = match talk(&mut socket, plugin, self.connection, self.messages, &self.held).await {
+            Ok(end) => end,
+            Err(error) => return tracing::debug!(%error, "a socket"),
+        };
+        let frame = CloseFrame { code: CloseCode::from(end.code), reason: end.text.into() };
+        let closing = async {
+            socket.close(Some(frame)).await?;
+            while socket.next().await.transpose()?.is_some() {}
+            Ok::<(), Error>(())
+        };
+        // Either way the connection goes.
+        let _ = tokio::time::timeout(CLOSING, closing).await;
+    }
+}
+
+/// Carries messages both ways. An error means that the client has gone or broke the protocol.
+async fn talk<S>(
+    socket: &mut WebSocketStream<S>,
+    plugin: &Arc<PluginActor>,
+    connection: Connection,
+    first: Vec<String>,
+    held: &Held,
+) -> Result<Reason, Error>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    for message in first {
+        socket.send(Message::text(message)).await?;
+    }
+    let keep_alive = held.hold().keep_alive.clone();
+    let every = keep_alive.as_ref().map_or(DEFAULT_KEEP_ALIVE, |keep_alive| keep_alive.every);
+    let mut ticks = interval_at(Instant::now() + every, every);
+    let life = sleep(held.hold().life);
+    tokio::pin!(life);
+    loop {
+        tokio::select! {
+            next = std::future::poll_fn(|cx| held.poll_next(cx.waker())) => match next {
+                Next::Frame(frame) => socket.send(text(frame)?).await?,
+                Next::End(End::Closed(reason)) => return Ok(reason),
+                Next::End(End::Answered(_) | End::Cut) => return Err(Error::ConnectionClosed),
+            },
+            message = socket.next() => match message.ok_or(Error::ConnectionClosed)?? {
+                Message::Text(message) => match plugin.socket_message(connection, &message).await {
+                    Ok(answers) => {
+                        for answer in answers {
+                            socket.send(Message::text(answer)).await?;
+                        }
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "handing over a socket's message");
+                        return Ok(reason(CloseCode::Again, "try again"));
+                    }
+                },
+                Message::Binary(_) => return Ok(reason(CloseCode::Unsupported, "text only")),
+                Message::Close(_) => return Err(Error::ConnectionClosed),
+                // The library answers pings itself.
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            },
+            _ = ticks.tick() => match &keep_alive {
+                Some(keep_alive) => socket.send(text(keep_alive.frame.clone())?).await?,
+                None => socket.send(Message::Ping(Bytes::new())).await?,
+            },
+            () = life.as_mut() => return Ok(reason(CloseCode::Normal, "come again")),
+        }
+    }
+}
+
+fn reason(code: CloseCode, text: &str) -> Reason {
+    Reason { code: code.into(), text: text.to_owned() }
+}
+
+fn text(frame: Bytes) -> Result<Message, Error> {
+    Utf8Bytes::try_from(frame).map(Message::Text).map_err(|error| Error::Utf8(error.to_string()))
+}

@@ -1,0 +1,25 @@
+//! Runs a channel plugin, a WebAssembly component of the world `tinyclaw:plugin/channel-plugin`.
+//!
+//! The modules are in the order a process lives: what it is told ([`settings`], [`data_dir`]), what it loads
+//! ([`engine`], [`contract`], [`plugin`]), what it connects ([`http`], [`push`], [`agent`], [`owner`]), and
+//! [`serve()`], which puts them together. Nothing here knows what the plugin is about.
+
+pub mod settings;
+
+pub mod data_dir;
+
+pub mod limits;
+
+pub mod contract;
+pub mod engine;
+pub mod plugin;
+
+pub mod agent;
+pub mod http;
+pub mod owner;
+pub mod push;
+
+pub mod serve;
+
+/// The plugin that is loaded when no other is named.
+pub static DEFAULT_PLUGIN: &[u8] = include_bytes!(env!("FRIENDS_CHAT_COMPONENT"));

@@ -1,0 +1,150 @@
+//! The command `host-harness`.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use host_harness::owner::{self, Command, Urgency};
+use host_harness::serve::{Welcome, serve};
+use host_harness::settings::{Overrides, Settings};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
+
+/// Runs a channel plugin in a sandbox and connects it with your agent.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Serve the chat until it is told to end
+    Serve {
+        /// On the first start, invite a friend of this name and print the link
+        #[arg(long, value_name = "USER")]
+        first_friend: Option<String>,
+    },
+    /// Invite a new friend
+    Invite {
+        /// 2 to 32 of a-z, 0-9 and _
+        user: String,
+        /// What the friend is called [default: the name]
+        #[arg(long)]
+        nickname: Option<String>,
+    },
+    /// Make a new code for a friend; earlier sessions and codes end
+    Reinvite {
+        /// The friend's name
+        user: String,
+    },
+    /// End a friend's access at once
+    Revoke {
+        /// The friend's name
+        user: String,
+    },
+    /// List the friends
+    List,
+    /// Send a friend a message from the agent
+    Nudge {
+        /// The friend's name
+        user: String,
+        /// Markdown
+        text: String,
+        /// Who says that it sends it
+        #[arg(long, default_value = "owner")]
+        source: String,
+        /// How much it matters
+        #[arg(long, value_enum, default_value_t)]
+        priority: Urgency,
+    },
+    /// Call one of the plugin's tools
+    Tool {
+        /// The tool's name
+        name: String,
+        /// Its arguments, a JSON object
+        #[arg(default_value = "{}")]
+        arguments: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let (action, overrides) = (arguments.action, arguments.overrides);
+    let log_level = if matches!(action, Action::Serve { .. }) { LevelFilter::INFO } else { LevelFilter::ERROR };
+    log_to_stderr(log_level)?;
+    let settings = Settings::resolve(overrides)?;
+    let tool = |suffix: &str, arguments: serde_json::Value| Command::ToolEnding {
+        suffix: suffix.to_owned(),
+        arguments: arguments.to_string(),
+    };
+    let command = match action {
+        Action::Serve { first_friend } => {
+            serve_here(&settings, Welcome { first_friend })?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Invite { user, nickname: None } => tool("_invite", serde_json::json!({ "username": user })),
+        Action::Invite { user, nickname: Some(nickname) } => {
+            tool("_invite", serde_json::json!({ "username": user, "nickname": nickname }))
+        }
+        Action::Reinvite { user } => tool("_reinvite", serde_json::json!({ "username": user })),
+        Action::Revoke { user } => tool("_revoke", serde_json::json!({ "username": user })),
+        Action::List => tool("_list", serde_json::json!({})),
+        Action::Nudge { user, text, source, priority } => Command::Nudge { user, text, source, priority },
+        Action::Tool { name, arguments } => Command::Tool { name, arguments },
+    };
+    match owner::ask(&settings, command)? {
+        Ok(text) => {
+            println!("{text}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(sentence) => {
+            eprintln!("error: {sentence}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {
+    // The instance and the sockets take turns on this one thread.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting")?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let end = async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        serve(settings, welcome, |line| println!("{line}"), end).await?;
+        Ok(())
+    })
+}
+
+/// The log goes to standard error; `RUST_LOG` names other levels, as in `plugin=debug,info`.
+fn log_to_stderr(level: LevelFilter) -> anyhow::Result<()> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(text) if !text.is_empty() => text.parse::<Targets>().context("RUST_LOG is no list of targets and levels")?,
+        _ => Targets::new().with_default(level),
+    };
+    let stderr = std::io::stderr();
+    let format = tracing_subscriber::fmt::layer().with_ansi(stderr.is_terminal()).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(format).with(filter).init();
+    Ok(())
+}

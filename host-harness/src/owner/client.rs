@@ -1,0 +1,62 @@
+//! Carries a command to the running harness, or out by itself when none runs.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+
+use super::{Answer, Command};
+use crate::data_dir::DataDirError;
+use crate::serve::{Host, ServeError};
+use crate::settings::Settings;
+
+/// Why a command has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The running harness did not answer.
+    #[error("asking the running harness: {0}")]
+    Asking(#[from] io::Error),
+    /// The running harness said something else.
+    #[error("the running harness is of another version: restart it")]
+    OtherVersion(#[from] serde_json::Error),
+    /// Nothing runs, and the plugin cannot be loaded.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// When neither the running harness nor the plugin itself can be asked.
+pub fn ask(settings: &Settings, command: Command) -> Result<Answer, ClientError> {
+    match UnixStream::connect(settings.data.owner_socket()) {
+        Ok(stream) => ask_running(stream, &command),
+        Err(_) => match settings.data.lock() {
+            Ok(_lock) => Ok(by_itself(settings, command)?),
+            // It runs and is just starting or ending.
+            Err(error @ DataDirError::InUse { .. }) => Err(ServeError::from(error).into()),
+            Err(error) => Err(ServeError::from(error).into()),
+        },
+    }
+}
+
+fn ask_running(mut stream: UnixStream, command: &Command) -> Result<Answer, ClientError> {
+    let mut line = serde_json::to_vec(command)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    Ok(serde_json::from_str(&answer)?)
+}
+
+fn by_itself(settings: &Settings, command: Command) -> Result<Answer, ServeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
+    runtime.block_on(async {
+        let host = Host::load(settings, settings.port)?;
+        let plugin = host.plugin();
+        if command.needs_start() {
+            plugin.start().await.map_err(ServeError::Start)?;
+        }
+        let answer = command.run(plugin).await;
+        plugin.stop().await.map_err(ServeError::Start)?;
+        Ok(answer)
+    })
+}

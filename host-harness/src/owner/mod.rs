@@ -1,0 +1,118 @@
+//! The owner's commands: to the running harness through a socket that only its user can open, or, when none runs, to
+//! the plugin itself.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plugin::{CallError, OutboundMessage, PluginActor, Priority};
+
+mod client;
+mod server;
+
+pub use client::{ClientError, ask};
+pub use server::{OwnerServer, OwnerServerError};
+
+/// One command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Command {
+    /// Carries out one of the plugin's tools.
+    Tool {
+        /// Its name.
+        name: String,
+        /// A JSON object in text.
+        arguments: String,
+    },
+    /// Carries out the tool whose name ends like this, such as `_invite`: plugins name theirs after their channel.
+    ToolEnding {
+        /// The end of its name.
+        suffix: String,
+        /// A JSON object in text.
+        arguments: String,
+    },
+    /// Sends a user a message.
+    Nudge {
+        /// A name, or a whole user id.
+        user: String,
+        /// Markdown.
+        text: String,
+        /// Who says that it sends it.
+        source: String,
+        /// `low`, `normal`, `high` or `urgent`.
+        priority: Urgency,
+    },
+}
+
+/// How much a message matters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Urgency {
+    /// Whenever.
+    Low,
+    /// As usual.
+    #[default]
+    Normal,
+    /// Soon.
+    High,
+    /// Now.
+    Urgent,
+}
+
+/// What a command gives: a text for the owner, or a sentence that says why not.
+pub type Answer = Result<String, String>;
+
+impl Command {
+    /// Whether the plugin has to be started for it.
+    pub fn needs_start(&self) -> bool {
+        matches!(self, Self::Nudge { .. })
+    }
+
+    /// Carries the command out.
+    pub async fn run(self, plugin: &Arc<PluginActor>) -> Answer {
+        self.try_run(plugin).await.map_err(|error| error.to_string())
+    }
+
+    async fn try_run(self, plugin: &Arc<PluginActor>) -> Result<String, CommandError> {
+        match self {
+            Self::Tool { name, arguments } => Ok(plugin.call_tool(&name, &arguments).await?),
+            Self::ToolEnding { suffix, arguments } => {
+                let tools = plugin.list_tools().await?;
+                let tool = tools.iter().find(|tool| tool.name.ends_with(&suffix)).ok_or(CommandError::NoSuchTool(suffix))?;
+                Ok(plugin.call_tool(&tool.name, &arguments).await?)
+            }
+            Self::Nudge { user, text, source, priority } => {
+                let user_id = match user.contains(':') {
+                    true => user,
+                    false => format!("{}:{user}", plugin.describe().await?.channel_prefix),
+                };
+                let message = OutboundMessage { content: text, source, priority: priority.into() };
+                let delivery = plugin.send_to_user(&user_id, &message).await?;
+                Ok(match delivery.connections {
+                    0 => format!("{user_id} is not here now: kept until the next visit."),
+                    1 => format!("Delivered to {user_id}, on one open page."),
+                    pages => format!("Delivered to {user_id}, on {pages} open pages."),
+                })
+            }
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("this plugin has no tool whose name ends in `{0}`: see its tools, and use the command `tool`")]
+    NoSuchTool(String),
+}
+
+impl From<Urgency> for Priority {
+    fn from(urgency: Urgency) -> Self {
+        match urgency {
+            Urgency::Low => Self::Low,
+            Urgency::Normal => Self::Normal,
+            Urgency::High => Self::High,
+            Urgency::Urgent => Self::Urgent,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The calls that a plugin takes, one function each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::actor::PluginActor;
+use super::bindings::exports::tinyclaw::plugin::channel::AgentEvent;
+use super::bindings::exports::tinyclaw::plugin::socket::Opening;
+use super::bindings::tinyclaw::plugin::http_types as wit;
+use super::{CallError, ChannelError, Delivery, Entry, Metadata, OutboundMessage, Request, Response, Tool};
+use crate::agent::{Event, Events, Ticket};
+use crate::push::{Full, Held, Hold, KeepAlive, PushHub};
+
+/// Shortest time between two keep-alive frames, as the contract says.
+const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+/// Number of a WebSocket, never used twice while the harness runs.
+pub type Connection = u64;
+
+/// What becomes of a WebSocket's handshake.
+#[derive(Debug)]
+pub enum SocketAnswer {
+    /// It is opened, and these messages are sent first.
+    Accepted(Vec<String>, Held),
+    /// It is answered with this instead.
+    Refused(Response),
+    /// It was to be held and there is no place.
+    Full,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum HttpAnswer {
+    /// The response is complete.
+    Complete(Response),
+    /// The response is begun, and what is published follows.
+    Stream(Response, Held),
+    /// The response comes later; this one is given if the connection is closed before.
+    Later(Response, Held),
+    /// It was to be held and there is no place.
+    Full,
+}
+
+impl PluginActor {
+    /// What the plugin says of itself.
+    ///
+    /// # Errors
+    /// When it cannot be called.
+    pub async fn describe(self: &Arc<Self>) -> Result<Metadata, CallError> {
+        self.call(
+            async |call| call.plugin.tinyclaw_plugin_channel().call_describe(call.store).await,
+            |metadata| metadata,
+        )
+        .await
+    }
+
+    /// Its tools, in its order.
+    ///
+    /// # Errors
+    /// When it cannot be called.
+    pub async fn list_tools(self: &Arc<Self>) -> Result<Vec<Tool>, CallError> {
+        self.call(async |call| call.plugin.tinyclaw_plugin_tools().call_list_tools(call.store).await, |tools| tools).await
+    }
+
+    /// Carries out a tool. `arguments` is a JSON object in text.
+    ///
+    /// # Errors
+    /// When it cannot be called, or the tool's own refusal.
+    pub async fn call_tool(self: &Arc<Self>, name: &str, arguments: &str) -> Result<String, CallError> {
+        self.call(
+            async |call| call.plugin.tinyclaw_plugin_tools().call_call_tool(call.store, name, arguments).await,
+            |result| result,
+        )
+        .await?
+        .map_err(CallError::Tool)
+    }
+
+    /// Sends a user a message on the agent's own account.
+    ///
+    /// # Errors
+    /// When it cannot be called, or the plugin's own refusal.
+    pub async fn send_to_user(self: &Arc<Self>, user_id: &str, message: &OutboundMessage) -> Result<Delivery, CallError> {
+        self.call(
+            async |call| call.plugin.tinyclaw_plugin_channel().call_send_to_user(call.store, user_id, message).await,
+            |result| result,
+        )
+        .await?
+        .map_err(CallError::Channel)
+    }
+
+    /// The latest messages of a user, oldest first.
+    ///
+    /// # Errors
+    /// When it cannot be called, or the plugin's own refusal.
+    pub async fn history(self: &Arc<Self>, user_id: &str, limit: u32) -> Result<Vec<Entry>, CallError> {
+        self.call(
+            async |call| call.plugin.tinyclaw_plugin_channel().call_history(call.store, user_id, limit).await,
+            |result| result,
+        )
+        .await?
+        .map_err(CallError::Channel)
+    }
+
+    /// Answers a request. A connection to be held listens before the next call is made; if it is cut for not reading,
+    /// `cut` is notified.
+    ///
+    /// # Errors
+    /// When it cannot be called.
+    pub async fn http(self: &Arc<Self>, request: Request, cut: &Arc<Notify>) -> Result<HttpAnswer, CallError> {
+        let request = wit::Request::from(request);
+        self.call_for_client(
+            async |call| call.plugin.tinyclaw_plugin_http().call_handle(call.store, &request).await,
+            |response| answer(self.hub(), response, cut),
+        )
+        .await
+    }
+
+    /// Decides about a WebSocket's handshake; as [`PluginActor::http`] otherwise.
+    ///
+    /// # Errors
+    /// When it cannot be called.
+    pub async fn socket_open(
+        self: &Arc<Self>,
+        connection: Connection,
+        request: Request,
+        cut: &Arc<Notify>,
+    ) -> Result<SocketAnswer, CallError> {
+        let request = wit::Request::from(request);
+        self.call_for_client(
+            async |call| call.plugin.tinyclaw_plugin_socket().call_open(call.store, connection, &request).await,
+            |opening| opened(self.hub(), opening, cut),
+        )
+        .await
+    }
+
+    /// Hands over a client's message and gives those to send back.
+    ///
+    /// # Errors
+    /// When it cannot be called.
+    pub async fn socket_message(self: &Arc<Self>, connection: Connection, text: &str) -> Result<Vec<String>, CallError> {
+        self.call_for_client(
+            async |call| call.plugin.tinyclaw_plugin_socket().call_message(call.store, connection, text).await,
+            |messages| messages,
+        )
+        .await
+    }
+
+    /// Says that a connection is gone.
+    ///
+    /// # Errors
+    /// When it cannot be called.
+    pub async fn socket_closed(self: &Arc<Self>, connection: Connection) -> Result<(), CallError> {
+        self.call(
+            async |call| call.plugin.tinyclaw_plugin_socket().call_closed(call.store, connection).await,
+            |()| (),
+        )
+        .await
+    }
+}
+
+fn opened(hub: &PushHub, opening: Opening, cut: &Arc<Notify>) -> SocketAnswer {
+    match opening {
+        Opening::Refused(response) => SocketAnswer::Refused(response.into()),
+        Opening::Accepted(accepted) => match hub.hold(accepted.hold.into(), Arc::clone(cut)) {
+            Ok(held) => SocketAnswer::Accepted(accepted.messages, held),
+            Err(Full) => SocketAnswer::Full,
+        },
+    }
+}
+
+fn answer(hub: &PushHub, mut response: wit::Response, cut: &Arc<Notify>) -> HttpAnswer {
+    let Some(hold) = response.hold.take() else {
+        return HttpAnswer::Complete(response.into());
+    };
+    let mode = hold.mode;
+    match (hub.hold(hold.into(), Arc::clone(cut)), mode) {
+        (Ok(held), wit::HoldMode::Stream) => HttpAnswer::Stream(response.into(), held),
+        (Ok(held), wit::HoldMode::Response) => HttpAnswer::Later(response.into(), held),
+        (Err(Full), _) => HttpAnswer::Full,
+    }
+}
+
+impl From<wit::Hold> for Hold {
+    fn from(hold: wit::Hold) -> Self {
+        Self {
+            topics: hold.topics,
+            keep_alive: hold.keep_alive.map(|keep_alive| KeepAlive {
+                frame: keep_alive.frame.into(),
+                every: Duration::from_millis(keep_alive.every_ms.into()).max(SHORTEST_KEEP_ALIVE),
+            }),
+            life: Duration::from_millis(hold.life_ms.into()),
+        }
+    }
+}
+
+impl From<Request> for wit::Request {
+    fn from(request: Request) -> Self {
+        let (head, body) = request.inner.into_parts();
+        let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| (name.to_string(), value.as_bytes().to_vec());
+        Self {
+            method: head.method.as_str().to_owned(),
+            target: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+            headers: head.headers.iter().map(header).collect(),
+            body: body.into(),
+            client: request.client.to_string(),
+        }
+    }
+}
+
+impl Events for PluginActor {
+    async fn event(self: &Arc<Self>, ticket: Ticket, event: Event) -> bool {
+        let event = AgentEvent::from(event);
+        let result = self
+            .call(
+                async |call| call.plugin.tinyclaw_plugin_channel().call_on_agent_event(call.store, ticket, &event).await,
+                |result| result,
+            )
+            .await;
+        match result.and_then(|taken| taken.map_err(CallError::Channel)) {
+            Ok(()) => true,
+            Err(CallError::Channel(ChannelError::UnknownTicket)) => false,
+            // The message stays in the plugin's log as not answered, and is enqueued again by its next start.
+            Err(error) => {
+                tracing::error!(ticket, %error, "the plugin did not take what the agent said");
+                false
+            }
+        }
+    }
+}
+
+impl From<Event> for AgentEvent {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Started => Self::Started,
+            Event::Status(text) => Self::Status(text),
+            Event::Delta(text) => Self::Delta(text),
+            Event::Done => Self::Done,
+            Event::Failed(reason) => {
+                tracing::warn!(reason, "the agent failed");
+                Self::Failed(reason)
+            }
+        }
+    }
+}

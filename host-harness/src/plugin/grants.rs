@@ -1,0 +1,15 @@
+//! What a plugin is given besides time and memory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The files, configuration and secrets of one plugin.
+#[derive(Debug, Clone, Default)]
+pub struct Grants {
+    /// Its own directory on this machine, which it sees as `/`.
+    pub directory: PathBuf,
+    /// Configuration keys and their values.
+    pub config: BTreeMap<String, String>,
+    /// Secrets by name.
+    pub secrets: BTreeMap<String, Vec<u8>>,
+}

@@ -1,0 +1,187 @@
+//! The state of an instance and what it may call: each import answers what a plugin can cause with a
+//! value, never with a trap, which would cost it its instance.
+
+use bytes::Bytes;
+use wasmtime::component::ResourceTable;
+use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_config::WasiConfigVariables;
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::bindings::tinyclaw::plugin::{agent, http_types, push, secrets};
+use super::bindings::wasi::logging::logging::{self, Level};
+use super::effects::{Effect, Effects};
+use super::no_requests::NoRequests;
+use super::{Grants, Response};
+use crate::agent::AgentQueue;
+use crate::limits::Limits;
+use crate::push::{PushHub, Reason};
+
+/// Bytes of a user id; ours are at most 39.
+const USER_ID_BYTES: usize = 128;
+
+/// Bytes of a topic, as the contract says.
+const TOPIC_BYTES: usize = 256;
+
+pub(crate) struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    no_requests: NoRequests,
+    table: ResourceTable,
+    pub(super) config: WasiConfigVariables,
+    secrets: std::collections::BTreeMap<String, Vec<u8>>,
+    pub(super) store_limits: StoreLimits,
+    limits: Limits,
+    hub: PushHub,
+    queue: AgentQueue,
+    pub(super) effects: Effects,
+    log_lines: usize,
+}
+
+impl State {
+    pub(super) fn new(grants: &Grants, limits: &Limits, hub: PushHub, queue: AgentQueue) -> wasmtime::Result<Self> {
+        let mut wasi = WasiCtx::builder();
+        // No call waits for a disk longer than for another thread to wait for it.
+        wasi.allow_blocking_current_thread(true);
+        wasi.preopened_dir(&grants.directory, "/", FsPerms::ReadWrite)?;
+        Ok(Self {
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            no_requests: NoRequests,
+            table: ResourceTable::new(),
+            config: grants.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            secrets: grants.secrets.clone(),
+            store_limits: StoreLimitsBuilder::new()
+                .memory_size(limits.memory_bytes)
+                .table_elements(limits.table_elements)
+                .instances(limits.instances)
+                .memories(limits.instances)
+                .tables(limits.instances)
+                .build(),
+            limits: limits.clone(),
+            hub,
+            queue,
+            effects: Effects::default(),
+            log_lines: 0,
+        })
+    }
+
+    /// Takes what a call asked for and gives the next one its own bounds.
+    pub(super) fn end_call(&mut self) -> Effects {
+        self.log_lines = 0;
+        std::mem::take(&mut self.effects)
+    }
+
+    fn topic(&self, topic: &str) -> Result<u32, push::Error> {
+        if topic.is_empty() || topic.len() > TOPIC_BYTES {
+            return Err(push::Error::InvalidTopic);
+        }
+        if self.effects.pushes() >= self.limits.pushes_per_call {
+            return Err(push::Error::TooMany);
+        }
+        Ok(u32::try_from(self.hub.listeners(topic)).unwrap_or(u32::MAX))
+    }
+
+    fn fits(&self, frame: &[u8]) -> Result<(), push::Error> {
+        let most = self.limits.frame_bytes;
+        if frame.len() > most { Err(push::Error::FrameTooLong(saturated(most))) } else { Ok(()) }
+    }
+}
+
+fn saturated(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl agent::Host for State {
+    fn enqueue(&mut self, user_id: String, message: String) -> Result<agent::Ticket, agent::Error> {
+        if user_id.is_empty() || user_id.len() > USER_ID_BYTES {
+            return Err(agent::Error::InvalidUserId);
+        }
+        if message.len() > self.limits.message_bytes {
+            return Err(agent::Error::MessageTooLong(saturated(self.limits.message_bytes)));
+        }
+        match self.queue.reserve(user_id, message) {
+            Ok(reservation) => {
+                let ticket = reservation.ticket;
+                self.effects.push(Effect::Enqueue(reservation));
+                Ok(ticket)
+            }
+            Err(full) => {
+                let retry_after_ms = u32::try_from(full.retry_after.as_millis()).unwrap_or(u32::MAX);
+                Err(agent::Error::QueueFull(agent::Full { retry_after_ms }))
+            }
+        }
+    }
+
+    fn cancel(&mut self, ticket: agent::Ticket) {
+        self.effects.push(Effect::Cancel(ticket));
+    }
+}
+
+impl push::Host for State {
+    fn publish(&mut self, topic: String, frame: Vec<u8>) -> Result<u32, push::Error> {
+        let listeners = self.topic(&topic)?;
+        self.fits(&frame)?;
+        self.effects.push(Effect::Publish(topic, Bytes::from(frame)));
+        Ok(listeners)
+    }
+
+    fn respond(&mut self, topic: String, response: http_types::Response) -> Result<u32, push::Error> {
+        let listeners = self.topic(&topic)?;
+        self.fits(&response.body)?;
+        self.effects.push(Effect::Respond(topic, Box::new(Response::from(response))));
+        Ok(listeners)
+    }
+
+    fn close(&mut self, topic: String, reason: push::Reason) -> Result<u32, push::Error> {
+        let listeners = self.topic(&topic)?;
+        self.effects.push(Effect::Close(topic, Reason { code: reason.code, text: reason.text }));
+        Ok(listeners)
+    }
+}
+
+impl http_types::Host for State {}
+
+impl secrets::Host for State {
+    fn get(&mut self, name: String) -> Result<Vec<u8>, secrets::Error> {
+        self.secrets.get(&name).cloned().ok_or(secrets::Error::NotGranted)
+    }
+}
+
+impl logging::Host for State {
+    fn log(&mut self, level: Level, context: String, message: String) {
+        self.log_lines += 1;
+        if self.log_lines > self.limits.log_lines_per_call {
+            return;
+        }
+        let cut = message.floor_char_boundary(self.limits.log_line_bytes.min(message.len()));
+        // What a plugin writes cannot begin a line of its own, nor colour one.
+        let line = message.get(..cut).unwrap_or_default().escape_debug();
+        let context = context.escape_debug();
+        match level {
+            Level::Trace => tracing::trace!(target: "plugin", %context, "{line}"),
+            Level::Debug => tracing::debug!(target: "plugin", %context, "{line}"),
+            Level::Info => tracing::info!(target: "plugin", %context, "{line}"),
+            Level::Warn => tracing::warn!(target: "plugin", %context, "{line}"),
+            Level::Error | Level::Critical => tracing::error!(target: "plugin", %context, "{line}"),
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.no_requests }
+    }
+}
+
+impl wasmtime_wasi_io::IoView for State {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}

@@ -1,0 +1,123 @@
+//! The plugin: an instance of its component, the calls it takes, and what it may ask for.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+mod actor;
+mod bindings;
+mod calls;
+mod effects;
+mod grants;
+mod imports;
+mod linker;
+mod no_requests;
+
+pub use actor::PluginActor;
+pub use bindings::exports::tinyclaw::plugin::channel::{
+    Delivery, Entry, Error as ChannelError, Metadata, OutboundMessage, Priority, Role,
+};
+pub use bindings::exports::tinyclaw::plugin::tools::{Error as ToolError, Tool};
+pub use calls::{Connection, HttpAnswer, SocketAnswer};
+pub use grants::Grants;
+
+use crate::contract::Misfit;
+use bindings::tinyclaw::plugin::http_types as wit;
+
+/// A request to the plugin, complete with its body.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Method and target, headers, body.
+    pub inner: http::Request<Bytes>,
+    /// The client's address, without a port.
+    pub client: std::net::IpAddr,
+}
+
+/// A response of the plugin, without the connections' own headers.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// From 200 to 599, or the plugin broke the contract.
+    pub status: u16,
+    /// Names and values as the plugin gave them.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The whole body, or its beginning.
+    pub body: Bytes,
+}
+
+impl From<wit::Response> for Response {
+    fn from(response: wit::Response) -> Self {
+        Self { status: response.status, headers: response.headers, body: response.body.into() }
+    }
+}
+
+/// Why a component was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The component does not fit.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
+    /// This host is at fault.
+    #[error("the host cannot link its own imports: {0}")]
+    Host(wasmtime::Error),
+}
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Too many calls wait already.
+    #[error("too many calls wait for the plugin")]
+    Saturated,
+    /// There is no instance for the moment.
+    #[error("the plugin is down and is tried again in {retry_after:?}")]
+    Down {
+        /// Time until it is tried again.
+        retry_after: Duration,
+    },
+    /// The instance trapped or broke a limit, and is lost.
+    #[error("the plugin failed in the middle of this call")]
+    Trapped,
+    /// The plugin answered with an error of the interface `channel`.
+    #[error("{}", Explained(.0))]
+    Channel(ChannelError),
+    /// The plugin answered with an error of the interface `tools`.
+    #[error("{}", ExplainedTool(.0))]
+    Tool(ToolError),
+    /// This machine does not give what an instance needs, such as the plugin's directory.
+    #[error("{0:#}")]
+    Host(wasmtime::Error),
+}
+
+struct Explained<'a>(&'a ChannelError);
+
+impl std::fmt::Display for Explained<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            ChannelError::AlreadyStarted => f.write_str("the plugin runs already"),
+            ChannelError::NotStarted => f.write_str("the plugin is not running"),
+            ChannelError::Busy => f.write_str("the plugin is busy with another call"),
+            ChannelError::UnknownUser(user) => write!(f, "there is no user {user:?}"),
+            ChannelError::UnknownTicket => f.write_str("nobody waits for this answer"),
+            ChannelError::MalformedUserId(text)
+            | ChannelError::Invalid(text)
+            | ChannelError::NewerData(text)
+            | ChannelError::Storage(text)
+            | ChannelError::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+struct ExplainedTool<'a>(&'a ToolError);
+
+impl std::fmt::Display for ExplainedTool<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            ToolError::UnknownTool(name) => write!(f, "the plugin has no tool {name:?}"),
+            ToolError::Busy => f.write_str("the plugin is busy with another call"),
+            ToolError::InvalidArguments(text)
+            | ToolError::Refused(text)
+            | ToolError::NewerData(text)
+            | ToolError::Storage(text)
+            | ToolError::Other(text) => f.write_str(text),
+        }
+    }
+}

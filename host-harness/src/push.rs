@@ -1,0 +1,355 @@
+//! Holds connections open and hands them what the plugin publishes.
+//!
+//! A frame is shared by all its readers. A connection has a bounded queue: one that does not read is cut, gives its
+//! memory back at once, and nobody else notices.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::limits::Limits;
+use crate::plugin::Response;
+
+/// What a connection is held on.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    /// What it listens to.
+    pub topics: Vec<String>,
+    /// What is written while nothing happens.
+    pub keep_alive: Option<KeepAlive>,
+    /// Time after which it ends.
+    pub life: Duration,
+}
+
+/// A frame at regular times.
+#[derive(Debug, Clone)]
+pub struct KeepAlive {
+    /// Written as it is.
+    pub frame: Bytes,
+    /// Time between two.
+    pub every: Duration,
+}
+
+/// Why a connection was ended, as a WebSocket says it (RFC 6455, section 7.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// Status code.
+    pub code: u16,
+    /// In a few words.
+    pub text: String,
+}
+
+/// How a held connection ends.
+#[derive(Debug, Clone)]
+pub enum End {
+    /// Closed by the plugin or the harness, after what was published before.
+    Closed(Reason),
+    /// Answered with a response of its own.
+    Answered(Box<Response>),
+    /// Cut, because it did not read.
+    Cut,
+}
+
+/// What a held connection gets next.
+#[derive(Debug)]
+pub enum Next {
+    /// A frame.
+    Frame(Bytes),
+    /// Nothing more.
+    End(End),
+}
+
+/// The connections of one plugin. Clones share them.
+#[derive(Debug, Clone)]
+pub struct PushHub {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    frames: usize,
+    bytes: usize,
+    connections: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next: u64,
+    connections: HashMap<u64, Arc<Queue>>,
+    topics: HashMap<String, Vec<u64>>,
+}
+
+/// The hub holds as many connections as it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many held connections")]
+pub struct Full;
+
+impl PushHub {
+    /// A hub without connections.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::default(),
+                frames: limits.held_frames,
+                bytes: limits.held_bytes,
+                connections: limits.held_connections,
+            }),
+        }
+    }
+
+    /// Holds a connection, which listens from now on and until the answer is dropped. When it is cut for not reading,
+    /// which its reader, not reading, cannot notice, `cut` is notified.
+    ///
+    /// # Errors
+    /// When the hub is full.
+    pub fn hold(&self, hold: Hold, cut: Arc<Notify>) -> Result<Held, Full> {
+        let mut state = self.state();
+        if state.connections.len() >= self.shared.connections {
+            return Err(Full);
+        }
+        let id = state.next;
+        state.next += 1;
+        let queue = Arc::new(Queue { waiting: Mutex::default(), cut });
+        state.connections.insert(id, Arc::clone(&queue));
+        for topic in &hold.topics {
+            state.topics.entry(topic.clone()).or_default().push(id);
+        }
+        Ok(Held { hub: self.clone(), id, queue, hold })
+    }
+
+    /// Number of connections that listen to a topic.
+    pub fn listeners(&self, topic: &str) -> usize {
+        self.state().topics.get(topic).map_or(0, Vec::len)
+    }
+
+    /// Number of connections.
+    pub fn connections(&self) -> usize {
+        self.state().connections.len()
+    }
+
+    /// Hands a frame to all that listen to a topic.
+    pub fn publish(&self, topic: &str, frame: &Bytes) {
+        let state = self.state();
+        for queue in state.listening(topic) {
+            queue.push(frame.clone(), self.shared.frames, self.shared.bytes);
+        }
+    }
+
+    /// Ends all that listen to a topic.
+    pub fn end(&self, topic: &str, end: &End) {
+        let state = self.state();
+        for queue in state.listening(topic) {
+            queue.end(end.clone());
+        }
+    }
+
+    /// Ends every connection.
+    pub fn end_all(&self, end: &End) {
+        let state = self.state();
+        for queue in state.connections.values() {
+            queue.end(end.clone());
+        }
+    }
+
+    fn release(&self, id: u64, topics: &[String]) {
+        let mut state = self.state();
+        state.connections.remove(&id);
+        for topic in topics {
+            if let Some(ids) = state.topics.get_mut(topic) {
+                ids.retain(|other| *other != id);
+                if ids.is_empty() {
+                    state.topics.remove(topic);
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn listening(&self, topic: &str) -> impl Iterator<Item = &Arc<Queue>> {
+        self.topics.get(topic).into_iter().flatten().filter_map(|id| self.connections.get(id))
+    }
+}
+
+/// A connection that listens. Dropping it ends that.
+#[derive(Debug)]
+pub struct Held {
+    hub: PushHub,
+    id: u64,
+    queue: Arc<Queue>,
+    hold: Hold,
+}
+
+impl Held {
+    /// What it is held on.
+    pub fn hold(&self) -> &Hold {
+        &self.hold
+    }
+
+    /// Gives what comes next when there is something, and otherwise wakes `waker` when there is.
+    pub fn poll_next(&self, waker: &Waker) -> Poll<Next> {
+        self.queue.poll(waker)
+    }
+
+    /// Waits for the end and discards frames: for a connection that is answered once.
+    pub async fn end(&self) -> End {
+        loop {
+            let next = std::future::poll_fn(|cx| self.poll_next(cx.waker())).await;
+            if let Next::End(end) = next {
+                return end;
+            }
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.hub.release(self.id, &self.hold.topics);
+    }
+}
+
+#[derive(Debug)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    cut: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+    end: Option<End>,
+    waker: Option<Waker>,
+}
+
+impl Queue {
+    fn push(&self, frame: Bytes, frames: usize, bytes: usize) {
+        let mut waiting = self.waiting();
+        if waiting.end.is_some() {
+            return;
+        }
+        if waiting.frames.len() >= frames || waiting.bytes + frame.len() > bytes {
+            *waiting = Waiting { end: Some(End::Cut), waker: waiting.waker.take(), ..Waiting::default() };
+            self.cut.notify_one();
+        } else {
+            waiting.bytes += frame.len();
+            waiting.frames.push_back(frame);
+        }
+        wake(waiting);
+    }
+
+    fn end(&self, end: End) {
+        let mut waiting = self.waiting();
+        if waiting.end.is_none() {
+            waiting.end = Some(end);
+            wake(waiting);
+        }
+    }
+
+    fn poll(&self, waker: &Waker) -> Poll<Next> {
+        let mut waiting = self.waiting();
+        if let Some(frame) = waiting.frames.pop_front() {
+            waiting.bytes -= frame.len();
+            return Poll::Ready(Next::Frame(frame));
+        }
+        if let Some(end) = waiting.end.clone() {
+            return Poll::Ready(Next::End(end));
+        }
+        waiting.waker = Some(waker.clone());
+        Poll::Pending
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes the reader after the lock is given back.
+fn wake(mut waiting: MutexGuard<'_, Waiting>) {
+    let waker = waiting.waker.take();
+    drop(waiting);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn hold(hub: &PushHub, topics: &[&str]) -> Held {
+        let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
+        hub.hold(Hold { topics, keep_alive: None, life: Duration::from_secs(60) }, Arc::default()).unwrap()
+    }
+
+    fn next(held: &Held) -> Option<Next> {
+        match held.poll_next(Waker::noop()) {
+            Poll::Ready(next) => Some(next),
+            Poll::Pending => None,
+        }
+    }
+
+    fn reason() -> Reason {
+        Reason { code: 1000, text: String::new() }
+    }
+
+    #[test]
+    fn a_frame_reaches_those_who_listen_and_nobody_else() {
+        let hub = PushHub::new(&Limits::default());
+        let (john, second, mary) = (hold(&hub, &["all", "john"]), hold(&hub, &["all", "john"]), hold(&hub, &["all", "mary"]));
+        hub.publish("john", &Bytes::from_static(b"hi"));
+        for tab in [&john, &second] {
+            assert!(matches!(next(tab), Some(Next::Frame(frame)) if frame == "hi"));
+        }
+        assert!(next(&mary).is_none());
+        assert_eq!(hub.listeners("all"), 3);
+        drop(john);
+        assert_eq!(hub.listeners("john"), 1);
+        assert_eq!(hub.connections(), 2);
+    }
+
+    #[test]
+    fn what_was_published_before_the_end_is_still_read() {
+        let hub = PushHub::new(&Limits::default());
+        let held = hold(&hub, &["john"]);
+        hub.publish("john", &Bytes::from_static(b"last words"));
+        hub.end("john", &End::Closed(reason()));
+        hub.publish("john", &Bytes::from_static(b"too late"));
+        assert!(matches!(next(&held), Some(Next::Frame(frame)) if frame == "last words"));
+        assert!(matches!(next(&held), Some(Next::End(End::Closed(_)))));
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_is_cut_and_its_memory_given_back() {
+        let hub = PushHub::new(&Limits { held_frames: 2, ..Limits::default() });
+        let (slow, quick) = (hold(&hub, &["john"]), hold(&hub, &["john"]));
+        let frame = Bytes::from(vec![0; 1000]);
+        for _ in 0..3 {
+            hub.publish("john", &frame);
+            assert!(matches!(next(&quick), Some(Next::Frame(_))));
+        }
+        assert!(matches!(next(&slow), Some(Next::End(End::Cut))));
+        assert!(frame.is_unique());
+    }
+
+    #[test]
+    fn a_full_hub_refuses() {
+        let hub = PushHub::new(&Limits { held_connections: 1, ..Limits::default() });
+        let held = hold(&hub, &["a"]);
+        let hold_two = Hold { topics: vec![], keep_alive: None, life: Duration::ZERO };
+        assert_eq!(hub.hold(hold_two.clone(), Arc::default()).err(), Some(Full));
+        drop(held);
+        assert!(hub.hold(hold_two, Arc::default()).is_ok());
+    }
+}

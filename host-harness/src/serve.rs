@@ -1,0 +1,186 @@
+//! Puts the parts together: loads the plugin, opens the sockets, and ends in order.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::agent::AgentQueue;
+use crate::data_dir::DataDirError;
+use crate::engine::Engine;
+use crate::http::Server;
+use crate::limits::Limits;
+use crate::owner::{OwnerServer, OwnerServerError};
+use crate::plugin::{CallError, Grants, LoadError, PluginActor};
+use crate::push::{End, PushHub, Reason};
+use crate::settings::{Settings, local_url};
+
+/// Time for connections to end after the plugin has stopped: enough to write what they have.
+const CONNECTIONS_END: Duration = Duration::from_secs(2);
+
+/// Why the harness does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataDirError),
+    /// The plugin's file cannot be read.
+    #[error("reading the plugin {}: {source}: check the path given with --plugin", path.display())]
+    PluginFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The plugin cannot be loaded.
+    #[error("{}: {source}", path.display())]
+    Load {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        source: LoadError,
+    },
+    /// Wasmtime cannot be set up.
+    #[error("setting up the WebAssembly engine: {0:#}")]
+    Engine(wasmtime::Error),
+    /// The plugin does not start, or stop.
+    #[error("the plugin: {0}")]
+    Start(CallError),
+    /// The port is taken.
+    #[error("port {port} of {host} is in use: stop what uses it, or choose another with --port (0 takes a free one)")]
+    PortInUse {
+        /// The address.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// The address cannot be listened on.
+    #[error("listening on {host}, port {port}: {source}: choose an address of this machine with --host, and a port you may use with --port")]
+    Listen {
+        /// The address.
+        host: String,
+        /// The port.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The owner's socket.
+    #[error(transparent)]
+    Owner(#[from] OwnerServerError),
+    /// The runtime cannot be made.
+    #[error("starting: {0}")]
+    Runtime(io::Error),
+}
+
+/// A plugin with what it is connected to, without sockets.
+#[derive(Debug)]
+pub struct Host {
+    plugin: Arc<PluginActor>,
+}
+
+impl Host {
+    /// Loads the plugin that the settings name, for a chat on `port`.
+    ///
+    /// # Errors
+    /// When it cannot be read, compiled or linked, or its secrets cannot be kept.
+    pub fn load(settings: &Settings, port: u16) -> Result<Self, ServeError> {
+        let path = || settings.plugin.clone().unwrap_or_else(|| "the built-in plugin".into());
+        let bytes = settings.plugin_bytes().map_err(|source| ServeError::PluginFile { path: path(), source })?;
+        let mut secrets = std::collections::BTreeMap::new();
+        for name in &settings.secrets {
+            secrets.insert(name.clone(), settings.data.secret(name)?);
+        }
+        let grants = Grants { directory: settings.data.plugin(), config: settings.plugin_config(port), secrets };
+        let limits = Limits::default();
+        let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
+        let hub = PushHub::new(&limits);
+        let queue = AgentQueue::new(settings.agent.agent(), &limits);
+        let (plugin, cache) = PluginActor::load(engine, &bytes, grants, limits, hub, queue)
+            .map_err(|source| ServeError::Load { path: path(), source })?;
+        tracing::info!(cache = %cache.as_str(), "loaded the plugin");
+        Ok(Self { plugin })
+    }
+
+    /// The plugin.
+    pub fn plugin(&self) -> &Arc<PluginActor> {
+        &self.plugin
+    }
+}
+
+/// What to do once before the first visitor.
+#[derive(Debug, Clone, Default)]
+pub struct Welcome {
+    /// A friend to invite if the plugin has never run here.
+    pub first_friend: Option<String>,
+}
+
+/// Serves until `end` is ready, then answers what is queued, stops the plugin and closes every connection.
+///
+/// `say` is told, in whole lines, what the owner should see: the address, and an invite.
+///
+/// # Errors
+/// When something is in the way of serving. Nothing is left running.
+pub async fn serve(
+    settings: &Settings,
+    welcome: Welcome,
+    say: impl Fn(&str),
+    end: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let _lock = settings.data.lock()?;
+    let is_new = settings.data.is_new();
+    let listener = listen(&settings.host, settings.port).await?;
+    let port = listener.local_addr().map_or(settings.port, |address| address.port());
+    let host = Host::load(settings, port)?;
+    let plugin = Arc::clone(host.plugin());
+    plugin.start().await.map_err(ServeError::Start)?;
+    let owner = OwnerServer::bind(&settings.data.owner_socket())?;
+
+    say(&format!("The chat is at {}", settings.base_url.clone().unwrap_or_else(|| local_url(port))));
+    if let Some(name) = welcome.first_friend.filter(|_| is_new) {
+        let arguments = serde_json::json!({ "username": name }).to_string();
+        let invite = crate::owner::Command::ToolEnding { suffix: "_invite".to_owned(), arguments };
+        match invite.run(&plugin).await {
+            Ok(text) | Err(text) => say(&text),
+        }
+    }
+
+    let server = Server::new(Arc::clone(&plugin), settings.proxies.clone());
+    let healing = tokio::spawn(Arc::clone(&plugin).heal());
+    let serving = server.run(listener);
+    tokio::pin!(serving);
+    tokio::select! {
+        () = serving.as_mut() => {}
+        () = owner.run(Arc::clone(&plugin)) => {}
+        () = end => {}
+    }
+
+    tracing::info!("ending");
+    server.close();
+    let ended = async {
+        if tokio::time::timeout(plugin.limits().drain, plugin.queue().drain()).await.is_err() {
+            tracing::warn!("the agent is still busy: what is not answered is answered after the next start");
+        }
+        healing.abort();
+        let stopped = plugin.stop().await;
+        plugin.hub().end_all(&End::Closed(Reason { code: 1001, text: "going away".to_owned() }));
+        stopped
+    };
+    // Connections are served meanwhile: answers in progress reach their readers.
+    let stopped = tokio::select! {
+        stopped = async { tokio::join!(ended, serving.as_mut()).0 } => stopped,
+        () = tokio::time::sleep(plugin.limits().drain + CONNECTIONS_END) => {
+            tracing::warn!("some connections did not end");
+            Ok(())
+        }
+    };
+    stopped.map_err(ServeError::Start)
+}
+
+async fn listen(host: &str, port: u16) -> Result<TcpListener, ServeError> {
+    TcpListener::bind((host, port)).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ServeError::PortInUse { host: host.to_owned(), port },
+        _ => ServeError::Listen { host: host.to_owned(), port, source },
+    })
+}

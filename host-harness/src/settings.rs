@@ -1,0 +1,297 @@
+//! What the harness is told: each setting from its flag, else the environment, else the configuration file, else its
+//! default.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use toml::Table;
+
+use crate::agent::AgentChoice;
+use crate::data_dir::{DataDir, DataDirError};
+use crate::http::{Proxies, network};
+
+/// Where the data lies when nothing is said.
+const DATA: &str = "data";
+
+/// The section below `channels` that is the plugin's when nothing is said.
+const CHANNEL: &str = "friends";
+
+/// Port when nothing is said.
+const PORT: u16 = 3001;
+
+/// Address when nothing is said: this machine only.
+const HOST: &str = "127.0.0.1";
+
+/// What flags and the environment say. clap puts a flag before its variable.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Overrides {
+    /// Directory for the database, the configuration and the secrets [default: data]
+    #[arg(long, env = "HARNESS_DATA", value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+    /// Configuration file [default: config.toml in the data directory]
+    #[arg(long, env = "HARNESS_CONFIG", value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Plugin to load [default: the one built in]
+    #[arg(long, env = "HARNESS_PLUGIN", value_name = "FILE", global = true)]
+    pub plugin: Option<PathBuf>,
+    /// Agent that answers: `echo`, or `cmd:PROGRAM ARGUMENTS` [default: echo]
+    #[arg(long, env = "HARNESS_AGENT", value_name = "AGENT", global = true)]
+    pub agent: Option<String>,
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, env = "HOST", value_name = "ADDRESS", global = true)]
+    pub host: Option<String>,
+    /// Port to listen on; 0 takes a free one [default: 3001]
+    #[arg(long, env = "HARNESS_PORT", value_name = "PORT", global = true)]
+    pub port: Option<u16>,
+    /// Public URL of the chat, for links [default: http://localhost:PORT]
+    #[arg(long, env = "HARNESS_BASE_URL", value_name = "URL", global = true)]
+    pub base_url: Option<String>,
+    /// Address or network of a reverse proxy that tells the client's address; may be repeated [default: none]
+    #[arg(long, env = "HARNESS_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',', value_parser = network, global = true)]
+    pub trusted_proxy: Vec<IpNet>,
+}
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConfigFile {
+    data: Option<PathBuf>,
+    plugin: Option<PathBuf>,
+    /// Which section below `channels` is the plugin's.
+    channel: Option<String>,
+    agent: AgentSection,
+    channels: BTreeMap<String, Table>,
+    secrets: Option<Vec<String>>,
+    proxy: Proxies,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AgentSection {
+    /// What the page calls the agent.
+    name: Option<String>,
+    /// As `--agent`.
+    #[serde(rename = "use")]
+    choice: Option<String>,
+}
+
+/// The plugin's own section. Its other keys are the plugin's to read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ChannelSection {
+    port: Option<u16>,
+    host: Option<String>,
+    #[serde(rename = "baseUrl")]
+    base_url: Option<String>,
+}
+
+/// Every setting, decided.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The data directory.
+    pub data: DataDir,
+    /// The plugin's file; none for the one that is built in.
+    pub plugin: Option<PathBuf>,
+    /// Who answers.
+    pub agent: AgentChoice,
+    /// Address to listen on.
+    pub host: String,
+    /// Port to listen on; 0 for a free one.
+    pub port: u16,
+    /// Public URL, when it is set.
+    pub base_url: Option<String>,
+    /// The reverse proxies in front.
+    pub proxies: Proxies,
+    /// Names of the secrets that the plugin is granted.
+    pub secrets: Vec<String>,
+    /// Prefix of the plugin's configuration keys, for example `channels.friends`.
+    section: String,
+    /// The configuration keys that the plugin is granted.
+    plugin_config: BTreeMap<String, String>,
+}
+
+/// Why the settings do not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The configuration file cannot be read.
+    #[error("reading the configuration {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The configuration file is not what it should be.
+    #[error("the configuration {}: {message}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        message: String,
+    },
+    /// No such agent.
+    #[error(transparent)]
+    Agent(#[from] crate::agent::UnknownAgent),
+    /// No base URL.
+    #[error("`{0}` is no base URL: give it as http://host:port or https://host, without a path behind it")]
+    BaseUrl(String),
+    /// No data directory.
+    #[error(transparent)]
+    Data(#[from] DataDirError),
+}
+
+impl Settings {
+    /// Decides every setting and makes the data directory.
+    ///
+    /// # Errors
+    /// When the configuration file cannot be read or says something impossible, or the directory cannot be made.
+    pub fn resolve(overrides: Overrides) -> Result<Self, SettingsError> {
+        let named = overrides.config.as_deref().map(read).transpose()?;
+        let root = overrides.data.or_else(|| named.as_ref().and_then(|file| file.data.clone()));
+        let data = DataDir::open(&root.unwrap_or_else(|| DATA.into()))?;
+        let (path, file) = match (overrides.config, named) {
+            (Some(path), Some(file)) => (path, file),
+            _ if data.config().exists() => (data.config(), read(&data.config())?),
+            _ => (data.config(), ConfigFile::default()),
+        };
+        let channel = file.channel.unwrap_or_else(|| CHANNEL.to_owned());
+        let table = file.channels.get(&channel).cloned().unwrap_or_default();
+        let section: ChannelSection = table
+            .clone()
+            .try_into()
+            .map_err(|error: toml::de::Error| SettingsError::Malformed { path, message: error.message().to_owned() })?;
+        let section_name = format!("channels.{channel}");
+        let mut plugin_config = BTreeMap::new();
+        flatten(&section_name, &table, &mut plugin_config);
+        if let Some(name) = file.agent.name {
+            plugin_config.insert("agent.name".to_owned(), name);
+        }
+        let agent = overrides.agent.or(file.agent.choice).unwrap_or_else(|| "echo".to_owned()).parse()?;
+        let base_url = overrides.base_url.or(section.base_url).map(checked_base_url).transpose()?;
+        let mut proxies = file.proxy;
+        if !overrides.trusted_proxy.is_empty() {
+            proxies.trusted = overrides.trusted_proxy;
+        }
+        Ok(Self {
+            data,
+            plugin: overrides.plugin.or(file.plugin),
+            agent,
+            host: overrides.host.or(section.host).unwrap_or_else(|| HOST.to_owned()),
+            port: overrides.port.or(section.port).unwrap_or(PORT),
+            base_url,
+            proxies,
+            secrets: file.secrets.unwrap_or_else(|| vec!["invite-key".to_owned()]),
+            section: section_name,
+            plugin_config,
+        })
+    }
+
+    /// The plugin's configuration when it is served on `port`.
+    pub fn plugin_config(&self, port: u16) -> BTreeMap<String, String> {
+        let mut config = self.plugin_config.clone();
+        let base_url = self.base_url.clone().unwrap_or_else(|| local_url(port));
+        for (key, value) in [("host", self.host.clone()), ("port", port.to_string()), ("baseUrl", base_url)] {
+            config.insert(format!("{}.{key}", self.section), value);
+        }
+        config
+    }
+
+    /// The plugin's bytes.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn plugin_bytes(&self) -> io::Result<std::borrow::Cow<'static, [u8]>> {
+        match &self.plugin {
+            Some(path) => fs::read(path).map(Into::into),
+            None => Ok(crate::DEFAULT_PLUGIN.into()),
+        }
+    }
+}
+
+/// Where the chat is when no public URL is set.
+pub fn local_url(port: u16) -> String {
+    format!("http://localhost:{port}")
+}
+
+fn read(path: &Path) -> Result<ConfigFile, SettingsError> {
+    let text = fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+    toml::from_str(&text)
+        .map_err(|error| SettingsError::Malformed { path: path.to_owned(), message: error.to_string().trim_end().to_owned() })
+}
+
+/// `[channels.friends] port = 1` becomes `channels.friends.port` with the value `1`.
+fn flatten(prefix: &str, table: &Table, into: &mut BTreeMap<String, String>) {
+    for (name, value) in table {
+        let key = format!("{prefix}.{name}");
+        match value {
+            toml::Value::Table(inner) => flatten(&key, inner, into),
+            toml::Value::String(text) => drop(into.insert(key, text.clone())),
+            other => drop(into.insert(key, other.to_string())),
+        }
+    }
+}
+
+fn checked_base_url(url: String) -> Result<String, SettingsError> {
+    let trimmed = url.trim_end_matches('/');
+    let parsed: Option<http::Uri> = trimmed.parse().ok();
+    let fits = parsed.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.path() == "/" && uri.query().is_none()
+    });
+    if fits { Ok(trimmed.to_owned()) } else { Err(SettingsError::BaseUrl(url)) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn settings(config: &str, overrides: Overrides) -> Result<Settings, SettingsError> {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("config.toml"), config).unwrap();
+        Settings::resolve(Overrides { data: Some(directory.path().to_owned()), ..overrides })
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let settings = settings("", Overrides::default()).unwrap();
+        assert_eq!((settings.host.as_str(), settings.port, &settings.agent), ("127.0.0.1", 3001, &AgentChoice::Echo));
+        let config = settings.plugin_config(4000);
+        assert_eq!(config.get("channels.friends.port").unwrap(), "4000");
+        assert_eq!(config.get("channels.friends.baseUrl").unwrap(), "http://localhost:4000");
+        assert!(!config.contains_key("agent.name"));
+    }
+
+    #[test]
+    fn a_flag_comes_before_the_file_and_the_file_before_the_default() {
+        let file = "agent = { name = 'Ada' }\n[channels.friends]\nport = 4001\nhost = '0.0.0.0'\ninviteTtl = '2d'\nenabled = false";
+        let settings = settings(file, Overrides { port: Some(5000), ..Overrides::default() }).unwrap();
+        assert_eq!((settings.host.as_str(), settings.port), ("0.0.0.0", 5000));
+        let config = settings.plugin_config(settings.port);
+        let expected = [
+            ("agent.name", "Ada"),
+            ("channels.friends.baseUrl", "http://localhost:5000"),
+            ("channels.friends.enabled", "false"),
+            ("channels.friends.host", "0.0.0.0"),
+            ("channels.friends.inviteTtl", "2d"),
+            ("channels.friends.port", "5000"),
+        ];
+        assert!(config.iter().map(|(key, value)| (key.as_str(), value.as_str())).eq(expected), "{config:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        for (file, named) in [("prot = 1", "prot"), ("[channels.friends]\nport = 'x'", "u16"), ("agent.use = 'gpt'", "gpt"), ("a", "expected")] {
+            let error = settings(file, Overrides::default()).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+        for url in ["chat.example.org", "https://a/b", "ftp://a", "https://a?b"] {
+            let overrides = Overrides { base_url: Some(url.to_owned()), ..Overrides::default() };
+            assert!(matches!(settings("", overrides), Err(SettingsError::BaseUrl(_))), "{url}");
+        }
+    }
+}

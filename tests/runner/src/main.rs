@@ -1,0 +1,73 @@
+//! Runs a command component, such as a test program, in the sandbox that a plugin gets: `wasm-runner FILE [ARGS]`.
+//!
+//! Its only directory is a fresh one that is gone afterwards. It has clocks, randomness, arguments and its output,
+//! and no network. Imports beyond WASI are there to link, and trap when called.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::error::Context as _;
+use wasmtime::{Config, Engine, OptLevel, Result, Store};
+use wasmtime_wasi::p2::bindings::sync::Command;
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxView, WasiView};
+
+/// The exit status of a test program that fails, as a native one has it.
+const FAILED: u8 = 101;
+
+struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+fn main() -> Result<ExitCode> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let file = Path::new(args.first().context("usage: wasm-runner FILE [ARGS]")?);
+    run(file, &args).with_context(|| format!("cannot run {}", file.display()))
+}
+
+fn run(file: &Path, args: &[String]) -> Result<ExitCode> {
+    let mut config = Config::new();
+    // A test program runs once: to compile it well takes longer than to run it.
+    config.cranelift_opt_level(OptLevel::None);
+    let engine = Engine::new(&config)?;
+    let component = Component::from_file(&engine, file)?;
+
+    let mut linker = Linker::new(&engine);
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    linker.define_unknown_imports_as_traps(&component)?;
+
+    let directory = tempfile::tempdir()?;
+    let wasi = WasiCtx::builder()
+        .inherit_stdio()
+        .args(args)
+        .allow_blocking_current_thread(true)
+        .preopened_dir(directory.path(), "/", FsPerms::ReadWrite)?
+        .build();
+    let mut store = Store::new(
+        &engine,
+        State {
+            wasi,
+            table: ResourceTable::new(),
+        },
+    );
+    let command = Command::instantiate(&mut store, &component, &linker)?;
+
+    match command.wasi_cli_run().call_run(&mut store) {
+        Ok(Ok(())) => Ok(ExitCode::SUCCESS),
+        Ok(Err(())) => Ok(ExitCode::from(FAILED)),
+        Err(error) => match error.downcast_ref::<I32Exit>() {
+            Some(I32Exit(status)) => Ok(ExitCode::from(u8::try_from(*status).unwrap_or(FAILED))),
+            None => Err(error),
+        },
+    }
+}

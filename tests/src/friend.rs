@@ -1,0 +1,121 @@
+//! A friend's browser, as far as the harness can tell.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+use crate::{Answer, Connection, Events, Harness, Incoming, Invite};
+
+/// Name of the cookie.
+pub const COOKIE: &str = "tc_friend_session";
+
+/// A client with its cookie.
+#[derive(Debug)]
+pub struct Friend {
+    address: SocketAddr,
+    cookie: Mutex<Option<String>>,
+}
+
+impl Friend {
+    /// Somebody without a cookie.
+    pub fn stranger(harness: &Harness) -> Self {
+        Self::with_cookie(harness, None)
+    }
+
+    /// Somebody with a cookie of this value.
+    pub fn with_cookie(harness: &Harness, cookie: Option<String>) -> Self {
+        Self { address: harness.address(), cookie: Mutex::new(cookie) }
+    }
+
+    /// The same browser, after the harness was started anew.
+    pub fn at(&self, harness: &Harness) -> Self {
+        Self::with_cookie(harness, self.cookie())
+    }
+
+    /// The value of the cookie.
+    pub fn cookie(&self) -> Option<String> {
+        self.cookie.lock().unwrap().clone()
+    }
+
+    /// Opens an invite link.
+    #[track_caller]
+    pub fn join(&self, invite: &Invite) {
+        let answer = self.get(&invite.target());
+        assert_eq!(answer.status, 302, "{}", answer.text());
+        assert_eq!(self.status()["authenticated"], true);
+    }
+
+    /// A request with headers of its own, and the cookie.
+    pub fn request(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Incoming {
+        let mut connection = Connection::open(self.address).unwrap();
+        let cookie = self.cookie().map(|value| format!("theme=dark; {COOKIE}={value}"));
+        let cookie = cookie.as_deref().map(|value| ("cookie", value));
+        let headers: Vec<(&str, &str)> = headers.iter().copied().chain(cookie).collect();
+        connection.request(method, target, &headers, body);
+        let incoming = connection.response();
+        for (_, value) in incoming.headers.iter().filter(|(name, _)| name == "set-cookie") {
+            let (name, rest) = value.split_once('=').unwrap();
+            assert_eq!(name, COOKIE);
+            let (value, _) = rest.split_once(';').unwrap();
+            *self.cookie.lock().unwrap() = (!value.is_empty()).then(|| value.to_owned());
+        }
+        incoming
+    }
+
+    /// `GET`.
+    pub fn get(&self, target: &str) -> Answer {
+        Answer::read(self.request("GET", target, &[], b""))
+    }
+
+    /// `POST` of bytes that are said to be JSON.
+    pub fn post_bytes(&self, target: &str, body: &[u8]) -> Answer {
+        Answer::read(self.request("POST", target, &[("content-type", "application/json")], body))
+    }
+
+    /// `POST` of JSON.
+    pub fn post(&self, target: &str, body: &Value) -> Answer {
+        self.post_bytes(target, body.to_string().as_bytes())
+    }
+
+    /// Who this is to the chat.
+    pub fn status(&self) -> Value {
+        let answer = self.get("/api/auth/status");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    /// Opens the stream of everything that happens in the friend's chat, up to and with its first event.
+    #[track_caller]
+    pub fn feed(&self) -> Events {
+        let mut events = Events::read(self.request("GET", "/api/stream", &[], b""));
+        let hello = events.next_value().unwrap();
+        assert_eq!(hello["type"], "hello", "{hello}");
+        events
+    }
+
+    /// Sends a message and opens the stream of its answer, up to and with its first event: the message is taken.
+    #[track_caller]
+    pub fn say(&self, message: &str) -> Events {
+        let body = json!({ "message": message, "stream": true }).to_string();
+        let headers = [("content-type", "application/json")];
+        let mut events = Events::read(self.request("POST", "/api/chat", &headers, body.as_bytes()));
+        let accepted = events.next_value().unwrap();
+        assert_eq!(accepted["type"], "accepted", "{accepted}");
+        events
+    }
+
+    /// Sends a message and gives the whole answer.
+    #[track_caller]
+    pub fn ask(&self, message: &str) -> String {
+        self.say(message).answer()
+    }
+
+    /// The conversation, latest first.
+    #[track_caller]
+    pub fn history(&self) -> Vec<Value> {
+        let answer = self.get("/api/history");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["entries"].as_array().unwrap().clone()
+    }
+}

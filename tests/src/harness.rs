@@ -1,0 +1,114 @@
+//! A running harness.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use rustix::process::Signal;
+
+use crate::{Data, Friend, Invite, Lines, Outcome, Process};
+
+/// What the harness says when it serves.
+const READY: &str = "The chat is at ";
+
+/// A harness that serves. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Harness {
+    process: Process,
+    data: Data,
+    address: SocketAddr,
+}
+
+impl Harness {
+    /// Serves new data with the echo agent.
+    pub fn start() -> Self {
+        Data::new().serve(&[])
+    }
+
+    /// Serves `data` on a port; 0 for a free one, which needs the base URL to be the local one.
+    pub fn start_on(data: &Data, port: u16, arguments: &[&str]) -> Self {
+        let port_argument = port.to_string();
+        let arguments = [&["serve", "--port", &port_argument], arguments].concat();
+        let process = Process::start(data.command(&arguments));
+        let ready = process.stdout.find(|line| line.starts_with(READY));
+        let ready = ready.unwrap_or_else(|| {
+            process.stderr.end();
+            panic!("the harness does not serve:\n{}", process.stderr.text())
+        });
+        let port = match port {
+            0 => ready.rsplit(':').next().unwrap().parse().unwrap(),
+            known => known,
+        };
+        Self { process, data: data.clone(), address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port) }
+    }
+
+    /// Its data.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &Lines {
+        &self.process.stderr
+    }
+
+    /// What it told its owner.
+    pub fn output(&self) -> &Lines {
+        &self.process.stdout
+    }
+
+    /// Carries out a command of the owner.
+    pub fn owner(&self, arguments: &[&str]) -> Outcome {
+        self.data.run(arguments)
+    }
+
+    /// Invites a friend.
+    pub fn invite(&self, user: &str) -> Invite {
+        Invite::parse(&self.owner(&["invite", user]).success())
+    }
+
+    /// Invites a friend who joins at once.
+    pub fn friend(&self, user: &str) -> Friend {
+        let friend = Friend::stranger(self);
+        friend.join(&self.invite(user));
+        friend
+    }
+
+    /// Sends a friend a message of the agent's own.
+    pub fn nudge(&self, user: &str, text: &str) -> String {
+        self.owner(&["nudge", user, text]).success()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Waits for its end.
+    pub fn wait(self) -> Outcome {
+        self.process.wait()
+    }
+
+    /// Asks it to end, waits for that, and gives back its data.
+    pub fn stop(self) -> Data {
+        self.signal(Signal::TERM);
+        let data = self.data.clone();
+        let outcome = self.wait();
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        data
+    }
+
+    /// Ends it on the spot and gives back its data.
+    pub fn kill(self) -> Data {
+        self.process.kill();
+        self.data
+    }
+}

@@ -1,0 +1,40 @@
+//! Drives the real harness: its program, its sockets, its files.
+//!
+//! A test starts a [`Harness`] on a data directory of its own, makes [`Friend`]s and reads their [`Events`]. Nothing
+//! here waits for time to pass: what is awaited is read, and a test that waits for [`DEADLINE`] has failed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod agent;
+mod answer;
+mod connection;
+mod data;
+mod events;
+mod friend;
+mod harness;
+mod invite;
+mod lines;
+mod process;
+mod sse;
+
+pub use agent::{Gate, Gates, Script};
+pub use answer::Answer;
+pub use connection::{Connection, Incoming};
+pub use data::{Data, free_port};
+pub use events::Events;
+pub use friend::{COOKIE, Friend};
+pub use harness::Harness;
+pub use invite::Invite;
+pub use lines::Lines;
+pub use process::{Outcome, Process};
+pub use rustix::process::Signal;
+pub use sse::{Event, Parser};
+
+/// Time after which what has not happened is taken to never happen. Far above what anything here takes, so that a
+/// busy machine fails no test.
+pub const DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
