@@ -4,8 +4,11 @@ CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 COMPONENT := $(TARGET_DIR)/wasm32-wasip2/component/friends_chat.wasm
 HARNESS := $(TARGET_DIR)/debug/host-harness
-# What a debug build of the harness costs at run time is nothing beside the plugin, which is always optimised.
 WASM := --target wasm32-wasip2
+# Always together: another choice of packages is another choice of features, and Wasmtime would be compiled again.
+NATIVE := --package host-harness --package friends-chat-tests --package wasm-runner
+# Tests that were built for WebAssembly run with this.
+export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-runner
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test lint clean setup component
@@ -17,12 +20,12 @@ run: build ## Serve the chat on http://localhost:3001, with the data in data/
 	@$(HARNESS) serve --first-friend friend
 
 build: component ## Build the component and the harness
-	@$(CARGO) build --quiet --package host-harness
+	@$(CARGO) build --quiet $(NATIVE) --bins
 
 test: build ## Run every test
 	$(CARGO) test --package friends-chat --package wasi-sqlite
 	$(CARGO) test $(WASM) --package friends-chat --package wasi-sqlite
-	$(CARGO) test --package host-harness --package friends-chat-tests
+	$(CARGO) test $(NATIVE)
 
 lint: setup ## Check format and lints
 	$(CARGO) fmt --all --check

@@ -1,7 +1,12 @@
 //! Embeds every file of the page, with its type, its entity tag and a gzipped form, so that the component
 //! serves them without computing anything.
 
-#![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "a build stops at the first thing wrong")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a build stops at the first thing wrong"
+)]
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -27,7 +32,10 @@ fn main() {
     let mut table = String::from("[\n");
     for path in paths {
         println!("cargo::rerun-if-changed={}", path.display());
-        let name = path.file_name().and_then(|name| name.to_str()).expect("file names of the page are text");
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("file names of the page are text");
         let content = fs::read(&path).expect("a file of the page can be read");
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(&content).expect("memory can be written");

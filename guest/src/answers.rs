@@ -58,7 +58,13 @@ impl Phase {
 impl Answers {
     /// Notes that a message waits in the agent's queue.
     pub(crate) fn add(&mut self, friend_id: i64, message_id: i64, ticket: Ticket) {
-        let answer = Answer { friend_id, message_id, ticket, phase: Phase::Queued, text: String::new() };
+        let answer = Answer {
+            friend_id,
+            message_id,
+            ticket,
+            phase: Phase::Queued,
+            text: String::new(),
+        };
         self.by_message.insert((friend_id, message_id), answer);
         self.by_ticket.insert(ticket, (friend_id, message_id));
     }
@@ -75,7 +81,9 @@ impl Answers {
 
     /// A friend's answers, in the order of the questions.
     pub(crate) fn of_friend(&self, friend_id: i64) -> impl Iterator<Item = &Answer> {
-        self.by_message.range((friend_id, i64::MIN)..=(friend_id, i64::MAX)).map(|(_, answer)| answer)
+        self.by_message
+            .range((friend_id, i64::MIN)..=(friend_id, i64::MAX))
+            .map(|(_, answer)| answer)
     }
 
     /// Forgets an answer that is complete or given up, and hands it out.

@@ -29,8 +29,10 @@ mod tests {
     #[test]
     fn the_page_and_what_it_names_are_there() {
         let page = std::str::from_utf8(find("index.html").unwrap().content).unwrap();
-        let named: Vec<&str> =
-            page.split('"').filter_map(|part| part.strip_prefix("/assets/")).collect();
+        let named: Vec<&str> = page
+            .split('"')
+            .filter_map(|part| part.strip_prefix("/assets/"))
+            .collect();
         assert!(!named.is_empty());
         for name in named {
             assert!(find(name).is_some(), "{name}");

@@ -38,7 +38,14 @@ pub(crate) fn send_about(
 /// Sends a piece of an answer to the feed and to the stream of that answer.
 pub(crate) fn send_text(host: &mut dyn Host, friend_id: i64, message_id: i64, text: &str) {
     for content in pieces(text) {
-        send(host, Topic::Friend(friend_id), &Event::Text { message: Some(message_id), content });
+        send(
+            host,
+            Topic::Friend(friend_id),
+            &Event::Text {
+                message: Some(message_id),
+                content,
+            },
+        );
         send(host, Topic::Answer(message_id), &Event::Text { message: None, content });
     }
 }
@@ -68,7 +75,10 @@ pub(crate) fn close(host: &mut dyn Host, topic: Topic, reason: EndReason) {
 
 /// Ends the streams of an answer that is complete.
 pub(crate) fn close_answer(host: &mut dyn Host, message_id: i64) {
-    let reason = CloseReason { code: 1000, text: "complete" };
+    let reason = CloseReason {
+        code: 1000,
+        text: "complete",
+    };
     if let Err(error) = host.close(&Topic::Answer(message_id).name(Wire::Stream), reason) {
         tracing::error!(message_id, %error, "an answer's stream was not closed");
     }
@@ -99,11 +109,26 @@ fn try_send(host: &mut dyn Host, topic: Topic, event: &Event<'_>) -> Result<u32,
 
 const fn close_reason(reason: EndReason) -> CloseReason {
     match reason {
-        EndReason::Revoked => CloseReason { code: 4401, text: "revoked" },
-        EndReason::Reinvited => CloseReason { code: 4401, text: "reinvited" },
-        EndReason::SignedOut => CloseReason { code: 4401, text: "signed-out" },
-        EndReason::Stopping => CloseReason { code: 1001, text: "stopping" },
-        EndReason::Reload => CloseReason { code: 1012, text: "reload" },
+        EndReason::Revoked => CloseReason {
+            code: 4401,
+            text: "revoked",
+        },
+        EndReason::Reinvited => CloseReason {
+            code: 4401,
+            text: "reinvited",
+        },
+        EndReason::SignedOut => CloseReason {
+            code: 4401,
+            text: "signed-out",
+        },
+        EndReason::Stopping => CloseReason {
+            code: 1001,
+            text: "stopping",
+        },
+        EndReason::Reload => CloseReason {
+            code: 1012,
+            text: "reload",
+        },
     }
 }
 

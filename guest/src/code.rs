@@ -34,8 +34,10 @@ impl Code {
         let mut bytes = [0_u8; CODE_CHARS];
         random.fill_bytes(&mut bytes);
         let characters = bytes.map(|byte| ALPHABET.get(usize::from(byte & 31)).copied().unwrap_or(b'0'));
-        let groups: Vec<String> =
-            characters.chunks(GROUP_CHARS).map(|group| group.iter().copied().map(char::from).collect()).collect();
+        let groups: Vec<String> = characters
+            .chunks(GROUP_CHARS)
+            .map(|group| group.iter().copied().map(char::from).collect())
+            .collect();
         Self(groups.join("-"))
     }
 
@@ -88,7 +90,12 @@ mod tests {
     fn typing_is_forgiven() {
         let key = CodeKey::new(b"0123456789abcdef").unwrap();
         let code = key.hash("0Z1Z-1234-567K");
-        for typed in ["0z1z1234567k", " oZlZ 1234 567k ", "0ZIZ–1234–567K", "0-Z-i-z-1-2-3-4-5-6-7-k"] {
+        for typed in [
+            "0z1z1234567k",
+            " oZlZ 1234 567k ",
+            "0ZIZ–1234–567K",
+            "0-Z-i-z-1-2-3-4-5-6-7-k",
+        ] {
             assert_eq!(key.hash(typed), code, "{typed}");
         }
         assert_ne!(key.hash("0Z1Z-1234-567J"), code);

@@ -55,14 +55,19 @@ impl Settings {
         let enabled = match host.setting(ENABLED)?.as_deref().map(str::trim) {
             None | Some("true") => true,
             Some("false") => false,
-            Some(_) => return Err(SettingsError::Invalid { key: ENABLED, rule: "true or false" }),
+            Some(_) => {
+                return Err(SettingsError::Invalid {
+                    key: ENABLED,
+                    rule: "true or false",
+                });
+            }
         };
         let port = match host.setting(PORT)? {
             None => DEFAULT_PORT,
-            Some(text) => text
-                .trim()
-                .parse()
-                .map_err(|_| SettingsError::Invalid { key: PORT, rule: "a port number, 0 to 65535" })?,
+            Some(text) => text.trim().parse().map_err(|_| SettingsError::Invalid {
+                key: PORT,
+                rule: "a port number, 0 to 65535",
+            })?,
         };
         let base_url = match host.setting(BASE_URL)? {
             None => BaseUrl::local(port),
@@ -81,12 +86,23 @@ impl Settings {
                     rule: "a time from one minute to ten years, for example 7d, 12h or 30m",
                 })?,
         };
-        let agent_name = host.setting(AGENT_NAME)?.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+        let agent_name = host
+            .setting(AGENT_NAME)?
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty());
         let agent_name = agent_name.unwrap_or_else(|| DEFAULT_AGENT_NAME.to_owned());
         if agent_name.chars().count() > MAX_AGENT_NAME_CHARS || agent_name.chars().any(crate::text::is_disruptive) {
-            return Err(SettingsError::Invalid { key: AGENT_NAME, rule: "one line of at most 64 characters" });
+            return Err(SettingsError::Invalid {
+                key: AGENT_NAME,
+                rule: "one line of at most 64 characters",
+            });
         }
-        Ok(Self { enabled, base_url, invite_ttl, agent_name })
+        Ok(Self {
+            enabled,
+            base_url,
+            invite_ttl,
+            agent_name,
+        })
     }
 
     /// The time an invite is good for, in milliseconds.
@@ -98,14 +114,22 @@ impl Settings {
 impl BaseUrl {
     fn local(port: u16) -> Self {
         let scheme = "http://";
-        Self { text: format!("{scheme}localhost:{port}"), authority_at: scheme.len() }
+        Self {
+            text: format!("{scheme}localhost:{port}"),
+            authority_at: scheme.len(),
+        }
     }
 
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_end_matches('/').to_ascii_lowercase();
-        let authority_at = ["http://", "https://"].iter().find(|scheme| text.starts_with(**scheme))?.len();
+        let authority_at = ["http://", "https://"]
+            .iter()
+            .find(|scheme| text.starts_with(**scheme))?
+            .len();
         let authority = text.get(authority_at..)?;
-        let plain = authority.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']'));
+        let plain = authority
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']'));
         (plain && !authority.is_empty() && !authority.starts_with(':')).then_some(Self { text, authority_at })
     }
 
@@ -133,7 +157,9 @@ impl BaseUrl {
         };
         host == "localhost"
             || host.ends_with(".localhost")
-            || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback() || address.is_unspecified())
+            || host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback() || address.is_unspecified())
     }
 
     /// The link that redeems a code.
@@ -150,7 +176,10 @@ mod tests {
 
     fn read(settings: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let mut host = FakeHost::default();
-        host.settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        host.settings = settings
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         Settings::read(&mut host)
     }
 
@@ -161,7 +190,10 @@ mod tests {
         assert_eq!(settings.base_url.as_str(), "http://localhost:3001");
         assert_eq!(settings.agent_name, "the agent");
         assert_eq!(settings.invite_ttl_ms(), 7 * 24 * 3600 * 1000);
-        assert_eq!(read(&[(PORT, "8080")]).unwrap().base_url.as_str(), "http://localhost:8080");
+        assert_eq!(
+            read(&[(PORT, "8080")]).unwrap().base_url.as_str(),
+            "http://localhost:8080"
+        );
     }
 
     #[test]
@@ -175,7 +207,10 @@ mod tests {
         .unwrap();
         assert!(!settings.enabled && settings.base_url.is_https() && !settings.base_url.is_local());
         assert_eq!(settings.base_url.authority(), "chat.example.com:8443");
-        assert_eq!(settings.base_url.invite_link("A-B"), "https://chat.example.com:8443/chat?invite=A-B");
+        assert_eq!(
+            settings.base_url.invite_link("A-B"),
+            "https://chat.example.com:8443/chat?invite=A-B"
+        );
         assert_eq!(settings.invite_ttl, Duration::from_secs(12 * 3600));
         assert_eq!(settings.agent_name, "Ada");
     }
@@ -193,7 +228,10 @@ mod tests {
             (INVITE_TTL, "0s"),
             (AGENT_NAME, "a\nb"),
         ] {
-            assert!(read(&[(key, value)]).unwrap_err().to_string().starts_with(key), "{value}");
+            assert!(
+                read(&[(key, value)]).unwrap_err().to_string().starts_with(key),
+                "{value}"
+            );
         }
     }
 

@@ -10,6 +10,7 @@ use crate::response::Response;
 use crate::service::Service;
 use crate::store::{NewNudge, Open, Session, StoreError};
 use crate::topic::Topic;
+use crate::username::user_id;
 use crate::{broadcast, routes};
 
 /// What a friend reads when there is no answer. The reason is the owner's business.
@@ -85,21 +86,27 @@ impl Service {
         if let Some(client_id) = client_id
             && let Some(entry) = self.store.message_by_client_id(friend.friend_id, client_id)?
         {
-            return Ok(Said { message_id: entry.id, state: self.state_of(&entry) });
+            return Ok(Said {
+                message_id: entry.id,
+                state: self.state_of(&entry),
+            });
         }
         self.enqueue_waiting(host);
         let open = self.answers.of_friend(friend.friend_id).count();
         let is_behind = self.waiting.iter().any(|open| open.friend_id == friend.friend_id);
         if open >= MAX_OPEN_PER_FRIEND || is_behind {
-            return Err(SayError::Crowded { retry_after_ms: CROWDED_RETRY_MS });
+            return Err(SayError::Crowded {
+                retry_after_ms: CROWDED_RETRY_MS,
+            });
         }
-        let user_id = user_id(&friend.username);
-        let ticket = host.enqueue(&user_id, text).map_err(|error| match error {
-            EnqueueError::Full { retry_after_ms } if open > 0 => SayError::Crowded { retry_after_ms },
-            EnqueueError::Full { retry_after_ms } => SayError::QueueFull { retry_after_ms },
-            EnqueueError::TooLong { max_bytes } => SayError::TooLong { max_bytes },
-            EnqueueError::Other(reason) => SayError::Refused(reason),
-        })?;
+        let ticket = host
+            .enqueue(&user_id(&friend.username), text)
+            .map_err(|error| match error {
+                EnqueueError::Full { retry_after_ms } if open > 0 => SayError::Crowded { retry_after_ms },
+                EnqueueError::Full { retry_after_ms } => SayError::QueueFull { retry_after_ms },
+                EnqueueError::TooLong { max_bytes } => SayError::TooLong { max_bytes },
+                EnqueueError::Other(reason) => SayError::Refused(reason),
+            })?;
         let at = host.now_ms();
         let message_id = match self.store.add_message(friend.friend_id, text, client_id, at) {
             Ok(id) => id,
@@ -109,9 +116,18 @@ impl Service {
             }
         };
         self.answers.add(friend.friend_id, message_id, ticket);
-        let event = Event::Message { id: message_id, client_id, text, at, state: State::Queued };
+        let event = Event::Message {
+            id: message_id,
+            client_id,
+            text,
+            at,
+            state: State::Queued,
+        };
         broadcast::send(host, Topic::Friend(friend.friend_id), &event);
-        Ok(Said { message_id, state: State::Queued })
+        Ok(Said {
+            message_id,
+            state: State::Queued,
+        })
     }
 
     /// Passes on what the agent does, and keeps what it said when it is complete.
@@ -125,14 +141,20 @@ impl Service {
         let (friend_id, message_id) = (answer.friend_id, answer.message_id);
         if answer.phase == Phase::Queued && !matches!(event, AgentEvent::Failed(_)) {
             answer.phase = Phase::Answering;
-            let event = Event::State { message: message_id, state: State::Answering };
+            let event = Event::State {
+                message: message_id,
+                state: State::Answering,
+            };
             broadcast::send(host, Topic::Friend(friend_id), &event);
         }
         match event {
             AgentEvent::Started => {}
             AgentEvent::Status(text) => {
                 let content: String = text.chars().take(MAX_STATUS_CHARS).collect();
-                let status = |message| Event::Status { message, content: &content };
+                let status = |message| Event::Status {
+                    message,
+                    content: &content,
+                };
                 broadcast::send(host, Topic::Friend(friend_id), &status(Some(message_id)));
                 broadcast::send(host, Topic::Answer(message_id), &status(None));
             }
@@ -160,8 +182,11 @@ impl Service {
 
     /// Ends the answer that is being made for a friend, or the next one, and keeps what was said of it.
     pub(crate) fn stop_answer(&mut self, host: &mut dyn Host, friend_id: i64) -> Result<(), StoreError> {
-        let Some((message_id, ticket)) =
-            self.answers.of_friend(friend_id).next().map(|answer| (answer.message_id, answer.ticket))
+        let Some((message_id, ticket)) = self
+            .answers
+            .of_friend(friend_id)
+            .next()
+            .map(|answer| (answer.message_id, answer.ticket))
         else {
             return Ok(());
         };
@@ -175,8 +200,20 @@ impl Service {
         let timestamp = host.now_ms();
         let id = self.store.add_nudge(nudge, timestamp)?;
         let html = markdown::render(nudge.text);
-        let NewNudge { friend_id, text: content, source, priority } = nudge;
-        let event = Event::Nudge { id, content, html: &html, source, priority, timestamp };
+        let NewNudge {
+            friend_id,
+            text: content,
+            source,
+            priority,
+        } = nudge;
+        let event = Event::Nudge {
+            id,
+            content,
+            html: &html,
+            source,
+            priority,
+            timestamp,
+        };
         let connections = broadcast::send(host, Topic::Friend(friend_id), &event);
         if connections == 0 {
             tracing::warn!(friend_id, id, "nobody is connected; the nudge is kept until it is seen");
@@ -200,11 +237,20 @@ impl Service {
     pub(crate) fn resume(&mut self, host: &mut dyn Host) -> Result<(), StoreError> {
         let open = self.store.open_messages()?;
         if !open.is_empty() {
-            tracing::info!(messages = open.len(), "messages without an answer go to the agent again");
+            tracing::info!(
+                messages = open.len(),
+                "messages without an answer go to the agent again"
+            );
         }
-        for Open { friend_id, message_id, .. } in &open {
+        for Open {
+            friend_id, message_id, ..
+        } in &open
+        {
             broadcast::send_about(host, *friend_id, *message_id, |message| Event::Restarted { message });
-            let state = Event::State { message: *message_id, state: State::Queued };
+            let state = Event::State {
+                message: *message_id,
+                state: State::Queued,
+            };
             broadcast::send(host, Topic::Friend(*friend_id), &state);
         }
         self.waiting = open.into();
@@ -216,7 +262,10 @@ impl Service {
     pub(crate) fn enqueue_waiting(&mut self, host: &mut dyn Host) {
         let mut still_waiting = std::collections::VecDeque::new();
         while let Some(open) = self.waiting.pop_front() {
-            if still_waiting.iter().any(|earlier: &Open| earlier.friend_id == open.friend_id) {
+            if still_waiting
+                .iter()
+                .any(|earlier: &Open| earlier.friend_id == open.friend_id)
+            {
                 still_waiting.push_back(open);
                 continue;
             }
@@ -239,18 +288,18 @@ impl Service {
         if !entry.state.is_open() {
             return entry.state;
         }
-        self.answers.get(entry.friend_id, entry.id).map_or(State::Queued, |answer| answer.phase.state())
+        self.answers
+            .get(entry.friend_id, entry.id)
+            .map_or(State::Queued, |answer| answer.phase.state())
     }
 
     /// Writes the end of an answer down and tells everybody. What was said of a failed answer is dropped.
-    fn finish(
-        &mut self,
-        host: &mut dyn Host,
-        friend_id: i64,
-        message_id: i64,
-        state: State,
-    ) -> Result<(), StoreError> {
-        let text = self.answers.get(friend_id, message_id).map(|answer| answer.text.clone()).unwrap_or_default();
+    fn finish(&mut self, host: &mut dyn Host, friend_id: i64, message_id: i64, state: State) -> Result<(), StoreError> {
+        let text = self
+            .answers
+            .get(friend_id, message_id)
+            .map(|answer| answer.text.clone())
+            .unwrap_or_default();
         let text = if state == State::Failed { "" } else { text.as_str() };
         let at = host.now_ms();
         let reply = Some(text).filter(|text| !text.trim().is_empty());
@@ -260,9 +309,26 @@ impl Service {
         let feed = Topic::Friend(friend_id);
         if let Some(id) = reply_id {
             let html = markdown::render(text);
-            broadcast::send(host, feed, &Event::Reply { id, message: Some(message_id), text, html: &html, at });
+            broadcast::send(
+                host,
+                feed,
+                &Event::Reply {
+                    id,
+                    message: Some(message_id),
+                    text,
+                    html: &html,
+                    at,
+                },
+            );
         }
-        broadcast::send(host, feed, &Event::State { message: message_id, state });
+        broadcast::send(
+            host,
+            feed,
+            &Event::State {
+                message: message_id,
+                state,
+            },
+        );
         if state == State::Failed {
             broadcast::send_about(host, friend_id, message_id, |message| Event::Error {
                 message,
@@ -277,8 +343,4 @@ impl Service {
         broadcast::close_answer(host, message_id);
         Ok(())
     }
-}
-
-fn user_id(username: &str) -> String {
-    format!("{}:{username}", crate::username::CHANNEL_PREFIX)
 }

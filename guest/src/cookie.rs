@@ -19,12 +19,19 @@ pub(crate) fn read(request: &Request) -> Option<Token> {
 
 /// The `set-cookie` value that signs a browser in.
 pub(crate) fn set(token: &Token, secure: bool) -> String {
-    format!("{NAME}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={MAX_AGE_S}{}", token.as_str(), attribute(secure))
+    format!(
+        "{NAME}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={MAX_AGE_S}{}",
+        token.as_str(),
+        attribute(secure)
+    )
 }
 
 /// The `set-cookie` value that signs a browser out.
 pub(crate) fn clear(secure: bool) -> String {
-    format!("{NAME}=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0{}", attribute(secure))
+    format!(
+        "{NAME}=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0{}",
+        attribute(secure)
+    )
 }
 
 const fn attribute(secure: bool) -> &'static str {
@@ -37,7 +44,10 @@ mod tests {
     use super::*;
 
     fn request(cookies: &[&str]) -> Request {
-        let headers = cookies.iter().map(|line| ("cookie".to_owned(), line.as_bytes().to_vec())).collect();
+        let headers = cookies
+            .iter()
+            .map(|line| ("cookie".to_owned(), line.as_bytes().to_vec()))
+            .collect();
         Request::new("GET".to_owned(), "/", headers, Vec::new(), String::new())
     }
 
@@ -57,7 +67,14 @@ mod tests {
 
     #[test]
     fn forged_and_foreign_cookies_are_none() {
-        for line in ["", "tc_friend_session", "tc_friend_session=", "xtc_friend_session=00", "=;;=", "tc_friend_session=\"x\""] {
+        for line in [
+            "",
+            "tc_friend_session",
+            "tc_friend_session=",
+            "xtc_friend_session=00",
+            "=;;=",
+            "tc_friend_session=\"x\"",
+        ] {
             assert_eq!(read(&request(&[line])), None, "{line}");
         }
     }

@@ -71,7 +71,9 @@ impl Role {
 
     /// The role of a name on disk.
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        [Self::Friend, Self::Agent, Self::Nudge].into_iter().find(|role| role.as_str() == name)
+        [Self::Friend, Self::Agent, Self::Nudge]
+            .into_iter()
+            .find(|role| role.as_str() == name)
     }
 }
 

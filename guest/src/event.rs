@@ -101,7 +101,14 @@ pub(crate) enum Event<'a> {
         error: &'a str,
     },
     /// The agent speaks on its own account.
-    Nudge { id: i64, content: &'a str, html: &'a str, source: &'a str, priority: &'a str, timestamp: i64 },
+    Nudge {
+        id: i64,
+        content: &'a str,
+        html: &'a str,
+        source: &'a str,
+        priority: &'a str,
+        timestamp: i64,
+    },
     /// The friend has seen everything up to this entry.
     Seen { id: i64 },
     /// The friend has another nickname.
@@ -135,13 +142,37 @@ mod tests {
     #[test]
     fn events_read_as_the_page_expects() {
         assert_eq!(Event::Done { message: None }.json(), r#"{"type":"done"}"#);
-        assert_eq!(Event::Text { message: Some(3), content: "a" }.json(), r#"{"type":"text","message":3,"content":"a"}"#);
-        assert_eq!(Event::End { reason: EndReason::SignedOut }.json(), r#"{"type":"end","reason":"signed-out"}"#);
         assert_eq!(
-            Event::State { message: 3, state: State::Queued }.json(),
+            Event::Text {
+                message: Some(3),
+                content: "a"
+            }
+            .json(),
+            r#"{"type":"text","message":3,"content":"a"}"#
+        );
+        assert_eq!(
+            Event::End {
+                reason: EndReason::SignedOut
+            }
+            .json(),
+            r#"{"type":"end","reason":"signed-out"}"#
+        );
+        assert_eq!(
+            Event::State {
+                message: 3,
+                state: State::Queued
+            }
+            .json(),
             r#"{"type":"state","message":3,"state":"queued"}"#
         );
-        let nudge = Event::Nudge { id: 9, content: "c", html: "h", source: "s", priority: "low", timestamp: 5 };
+        let nudge = Event::Nudge {
+            id: 9,
+            content: "c",
+            html: "h",
+            source: "s",
+            priority: "low",
+            timestamp: 5,
+        };
         assert_eq!(
             nudge.json(),
             r#"{"type":"nudge","id":9,"content":"c","html":"h","source":"s","priority":"low","timestamp":5}"#

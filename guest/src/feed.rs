@@ -26,7 +26,10 @@ pub(crate) struct Line {
 
 impl From<Event<'_>> for Line {
     fn from(event: Event<'_>) -> Self {
-        Self { log_id: event.log_id(), json: event.json() }
+        Self {
+            log_id: event.log_id(),
+            json: event.json(),
+        }
     }
 }
 
@@ -51,7 +54,9 @@ impl Service {
             // Ids beyond the latest are of another log.
             Some(after) if after > latest => None,
             Some(after) => {
-                let entries = self.store.entries_after(friend_id, after, MAX_REPLAY.saturating_add(1))?;
+                let entries = self
+                    .store
+                    .entries_after(friend_id, after, MAX_REPLAY.saturating_add(1))?;
                 (entries.len() <= MAX_REPLAY as usize).then_some(entries)
             }
         };
@@ -77,29 +82,59 @@ impl Service {
         match entry.role {
             Role::Friend => {
                 let client_id = entry.client_id.as_deref();
-                Event::Message { id, client_id, text, at, state: self.state_of(entry) }.into()
+                Event::Message {
+                    id,
+                    client_id,
+                    text,
+                    at,
+                    state: self.state_of(entry),
+                }
+                .into()
             }
             Role::Agent => {
                 let html = markdown::render(text);
-                Event::Reply { id, message: entry.in_reply_to, text, html: &html, at }.into()
+                Event::Reply {
+                    id,
+                    message: entry.in_reply_to,
+                    text,
+                    html: &html,
+                    at,
+                }
+                .into()
             }
             Role::Nudge => {
                 let html = markdown::render(text);
                 let source = entry.source.as_deref().unwrap_or_default();
                 let priority = entry.priority.as_deref().unwrap_or_default();
-                Event::Nudge { id, content: text, html: &html, source, priority, timestamp: at }.into()
+                Event::Nudge {
+                    id,
+                    content: text,
+                    html: &html,
+                    source,
+                    priority,
+                    timestamp: at,
+                }
+                .into()
             }
         }
     }
 
     /// The states of recent messages that the page knows and that have no answer to tell it by.
     fn unsettled(&self, friend_id: i64, after: i64) -> Result<Vec<Line>, StoreError> {
-        let mut known = self.store.entries_before(friend_id, Some(after.saturating_add(1)), RECENT_ENTRIES)?;
+        let mut known = self
+            .store
+            .entries_before(friend_id, Some(after.saturating_add(1)), RECENT_ENTRIES)?;
         known.reverse();
         Ok(known
             .iter()
             .filter(|entry| entry.role == Role::Friend && entry.state != State::Answered)
-            .map(|entry| Event::State { message: entry.id, state: self.state_of(entry) }.into())
+            .map(|entry| {
+                Event::State {
+                    message: entry.id,
+                    state: self.state_of(entry),
+                }
+                .into()
+            })
             .collect())
     }
 }

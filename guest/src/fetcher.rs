@@ -42,7 +42,9 @@ const PREVIEW_AGENTS: [&str; 33] = [
 ];
 
 /// Further parts by which a program says that it is one.
-const PROGRAM_WORDS: [&str; 8] = ["bot/", "bot)", "crawler", "spider", "preview", "scanner", "unfurl", "viber"];
+const PROGRAM_WORDS: [&str; 8] = [
+    "bot/", "bot)", "crawler", "spider", "preview", "scanner", "unfurl", "viber",
+];
 
 /// Whether the request is a person's (or a plain client's) own visit.
 pub(crate) fn is_visit(request: &Request) -> bool {
@@ -50,12 +52,15 @@ pub(crate) fn is_visit(request: &Request) -> bool {
 }
 
 fn is_prefetch(request: &Request) -> bool {
-    ["sec-purpose", "purpose", "x-purpose", "x-moz"].into_iter().flat_map(|name| request.headers_named(name)).any(
-        |value| {
+    ["sec-purpose", "purpose", "x-purpose", "x-moz"]
+        .into_iter()
+        .flat_map(|name| request.headers_named(name))
+        .any(|value| {
             let value = value.to_ascii_lowercase();
-            ["prefetch", "prerender", "preview"].iter().any(|word| value.contains(word))
-        },
-    )
+            ["prefetch", "prerender", "preview"]
+                .iter()
+                .any(|word| value.contains(word))
+        })
 }
 
 fn wants_document(request: &Request) -> bool {
@@ -67,7 +72,11 @@ fn wants_document(request: &Request) -> bool {
 fn is_preview_agent(request: &Request) -> bool {
     request.headers_named("user-agent").any(|agent| {
         let agent = agent.to_ascii_lowercase();
-        PREVIEW_AGENTS.iter().chain(&PROGRAM_WORDS).any(|part| agent.contains(part)) || agent.ends_with("bot")
+        PREVIEW_AGENTS
+            .iter()
+            .chain(&PROGRAM_WORDS)
+            .any(|part| agent.contains(part))
+            || agent.ends_with("bot")
     })
 }
 
@@ -78,8 +87,17 @@ mod tests {
     const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
     fn visits(method: &str, headers: &[(&str, &str)]) -> bool {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-        is_visit(&Request::new(method.to_owned(), "/chat?invite=x", headers, Vec::new(), String::new()))
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect();
+        is_visit(&Request::new(
+            method.to_owned(),
+            "/chat?invite=x",
+            headers,
+            Vec::new(),
+            String::new(),
+        ))
     }
 
     #[test]
@@ -94,7 +112,10 @@ mod tests {
             assert!(visits("GET", &[("user-agent", agent)]), "{agent}");
         }
         assert!(visits("GET", &[]));
-        assert!(visits("GET", &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")]));
+        assert!(visits(
+            "GET",
+            &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")]
+        ));
     }
 
     #[test]
@@ -134,7 +155,10 @@ mod tests {
             ("sec-fetch-dest", "empty"),
             ("sec-fetch-mode", "cors"),
         ] {
-            assert!(!visits("GET", &[("user-agent", FIREFOX), (name, value)]), "{name}: {value}");
+            assert!(
+                !visits("GET", &[("user-agent", FIREFOX), (name, value)]),
+                "{name}: {value}"
+            );
         }
     }
 }

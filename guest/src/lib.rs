@@ -54,14 +54,25 @@ mod tools;
 #[cfg(all(target_family = "wasm", not(test)))]
 mod door;
 
-#[cfg(test)]
-mod testing;
 #[cfg(all(test, target_family = "wasm"))]
 mod scenario;
+#[cfg(test)]
+mod testing;
 
 #[cfg(all(target_family = "wasm", not(test)))]
 mod bindings {
-    #![allow(missing_docs, unsafe_code, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::todo, reason = "generated")]
+    #![allow(
+        missing_docs,
+        unsafe_code,
+        unreachable_pub,
+        clippy::all,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::todo,
+        reason = "generated"
+    )]
     wit_bindgen::generate!({ path: "../wit", world: "channel-plugin", generate_all });
 
     use super::door::Component;

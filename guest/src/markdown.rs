@@ -13,8 +13,31 @@ static CLEANER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     cleaner
         .tags(
             [
-                "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p",
-                "pre", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+                "a",
+                "blockquote",
+                "br",
+                "code",
+                "del",
+                "em",
+                "h1",
+                "h2",
+                "h3",
+                "h4",
+                "h5",
+                "h6",
+                "hr",
+                "li",
+                "ol",
+                "p",
+                "pre",
+                "strong",
+                "table",
+                "tbody",
+                "td",
+                "th",
+                "thead",
+                "tr",
+                "ul",
             ]
             .into(),
         )
@@ -33,13 +56,18 @@ pub(crate) fn render(markdown: &str) -> String {
     let events = Parser::new_ext(markdown, options).map(|event| match event {
         Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
         Event::SoftBreak => Event::HardBreak,
-        Event::Start(Tag::Image { dest_url, title, id, .. }) => {
-            Event::Start(Tag::Link { link_type: LinkType::Inline, dest_url, title, id })
-        }
+        Event::Start(Tag::Image {
+            dest_url, title, id, ..
+        }) => Event::Start(Tag::Link {
+            link_type: LinkType::Inline,
+            dest_url,
+            title,
+            id,
+        }),
         Event::End(TagEnd::Image) => Event::End(TagEnd::Link),
-        Event::Start(Tag::CodeBlock(_)) => {
-            Event::Start(Tag::CodeBlock(pulldown_cmark::CodeBlockKind::Fenced(CowStr::Borrowed(""))))
-        }
+        Event::Start(Tag::CodeBlock(_)) => Event::Start(Tag::CodeBlock(pulldown_cmark::CodeBlockKind::Fenced(
+            CowStr::Borrowed(""),
+        ))),
         other => other,
     });
     let mut rendered = String::with_capacity(markdown.len().saturating_mul(2));
@@ -58,7 +86,10 @@ mod tests {
 
     #[test]
     fn renders_what_agents_write() {
-        assert_eq!(render("**hi** `x<y`"), "<p><strong>hi</strong> <code>x&lt;y</code></p>\n");
+        assert_eq!(
+            render("**hi** `x<y`"),
+            "<p><strong>hi</strong> <code>x&lt;y</code></p>\n"
+        );
         assert_eq!(render("a\nb"), "<p>a<br>\nb</p>\n");
         assert!(render("|a|b|\n|-|-|\n|1|2|").contains("<td>2</td>"));
         assert!(render("```rust\nlet a;\n```").contains("<pre><code>let a;\n</code></pre>"));
@@ -67,7 +98,10 @@ mod tests {
     #[test]
     fn links_take_nothing_along() {
         let html = render("[x](https://example.com \"t\")");
-        assert!(html.contains("href=\"https://example.com\"") && html.contains("target=\"_blank\""), "{html}");
+        assert!(
+            html.contains("href=\"https://example.com\"") && html.contains("target=\"_blank\""),
+            "{html}"
+        );
         assert!(html.contains("rel=\"noopener noreferrer nofollow\""), "{html}");
     }
 
@@ -86,7 +120,15 @@ mod tests {
             "<https://example.com/\"onclick=alert(1)>",
         ] {
             let html = render(markdown);
-            for bad in ["<script", "<img", "<svg", "<a href=\"javascript", "<a href=\"data", "<a href=\"/", "\" onclick"] {
+            for bad in [
+                "<script",
+                "<img",
+                "<svg",
+                "<a href=\"javascript",
+                "<a href=\"data",
+                "<a href=\"/",
+                "\" onclick",
+            ] {
                 assert!(!html.to_ascii_lowercase().contains(bad), "{markdown} -> {html}");
             }
         }

@@ -21,7 +21,11 @@ impl Nickname {
         let text = text.trim();
         // A character outside takes at most four bytes: longer texts need not be counted.
         let fits = !text.is_empty() && text.len() <= MAX_CHARS.saturating_mul(4) && text.chars().count() <= MAX_CHARS;
-        if fits && !text.chars().any(is_disruptive) { Ok(Self(text.to_owned())) } else { Err(InvalidNickname) }
+        if fits && !text.chars().any(is_disruptive) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidNickname)
+        }
     }
 
     /// The name as text.
@@ -43,7 +47,16 @@ mod tests {
 
     #[test]
     fn refuses_what_is_empty_too_long_or_disruptive() {
-        for text in ["", "   ", "a\nb", "a\u{0}b", "a\u{202e}b", "a\u{2028}b", "a\u{85}b", "é".repeat(65).as_str()] {
+        for text in [
+            "",
+            "   ",
+            "a\nb",
+            "a\u{0}b",
+            "a\u{202e}b",
+            "a\u{2028}b",
+            "a\u{85}b",
+            "é".repeat(65).as_str(),
+        ] {
             assert_eq!(Nickname::parse(text), Err(InvalidNickname), "{text:?}");
         }
     }

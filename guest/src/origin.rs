@@ -16,7 +16,9 @@ pub(crate) fn is_own(request: &Request, base_url: &BaseUrl) -> bool {
             Some(origin) => {
                 origin.eq_ignore_ascii_case(base_url.as_str())
                     || authority(origin).is_some_and(|authority| {
-                        request.header("host").is_some_and(|host| host.eq_ignore_ascii_case(authority))
+                        request
+                            .header("host")
+                            .is_some_and(|host| host.eq_ignore_ascii_case(authority))
                     })
             }
         },
@@ -24,7 +26,10 @@ pub(crate) fn is_own(request: &Request, base_url: &BaseUrl) -> bool {
 }
 
 fn authority(origin: &str) -> Option<&str> {
-    origin.split_once("://").map(|(_, authority)| authority).filter(|authority| !authority.is_empty())
+    origin
+        .split_once("://")
+        .map(|(_, authority)| authority)
+        .filter(|authority| !authority.is_empty())
 }
 
 #[cfg(test)]
@@ -35,8 +40,14 @@ mod tests {
 
     fn allowed(headers: &[(&str, &str)]) -> bool {
         let mut host = FakeHost::default();
-        host.settings.insert("channels.friends.baseUrl".to_owned(), "https://chat.example.com".to_owned());
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        host.settings.insert(
+            "channels.friends.baseUrl".to_owned(),
+            "https://chat.example.com".to_owned(),
+        );
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect();
         let request = Request::new("POST".to_owned(), "/api/chat", headers, Vec::new(), String::new());
         Settings::read(&mut host).is_ok_and(|settings| is_own(&request, &settings.base_url))
     }
@@ -44,18 +55,39 @@ mod tests {
     #[test]
     fn own_pages_and_plain_clients_may() {
         assert!(allowed(&[]));
-        assert!(allowed(&[("sec-fetch-site", "same-origin"), ("origin", "https://chat.example.com")]));
-        assert!(allowed(&[("origin", "https://chat.example.com"), ("host", "127.0.0.1:3001")]));
-        assert!(allowed(&[("origin", "http://localhost:3001"), ("host", "localhost:3001")]));
+        assert!(allowed(&[
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "https://chat.example.com")
+        ]));
+        assert!(allowed(&[
+            ("origin", "https://chat.example.com"),
+            ("host", "127.0.0.1:3001")
+        ]));
+        assert!(allowed(&[
+            ("origin", "http://localhost:3001"),
+            ("host", "localhost:3001")
+        ]));
     }
 
     #[test]
     fn other_sites_may_not() {
         for site in ["cross-site", "same-site", "", "SAME-ORIGIN"] {
-            assert!(!allowed(&[("sec-fetch-site", site), ("origin", "https://chat.example.com")]), "{site}");
+            assert!(
+                !allowed(&[("sec-fetch-site", site), ("origin", "https://chat.example.com")]),
+                "{site}"
+            );
         }
-        for origin in ["null", "https://evil.example", "https://chat.example.com.evil.example", "", "https://"] {
-            assert!(!allowed(&[("origin", origin), ("host", "chat.example.com")]), "{origin}");
+        for origin in [
+            "null",
+            "https://evil.example",
+            "https://chat.example.com.evil.example",
+            "",
+            "https://",
+        ] {
+            assert!(
+                !allowed(&[("origin", origin), ("host", "chat.example.com")]),
+                "{origin}"
+            );
         }
         assert!(!allowed(&[("origin", "https://evil.example")]));
     }

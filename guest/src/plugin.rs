@@ -87,7 +87,9 @@ impl Plugin {
 
     /// Ends every connection and closes the store. May be repeated.
     pub(crate) fn stop(&mut self, host: &mut dyn Host) -> Result<(), StoreError> {
-        let Some(service) = self.service.take() else { return Ok(()) };
+        let Some(service) = self.service.take() else {
+            return Ok(());
+        };
         broadcast::end(host, Topic::All, EndReason::Stopping);
         let closed = service.store.close();
         tracing::info!("friends chat has stopped");
@@ -112,7 +114,9 @@ impl Plugin {
 
     /// Takes a WebSocket's message and gives what is said back.
     pub(crate) fn socket_message(&mut self, host: &mut dyn Host, connection: u64, text: &str) -> Vec<String> {
-        self.service.as_mut().map_or_else(Vec::new, |service| service.socket_message(host, connection, text))
+        self.service
+            .as_mut()
+            .map_or_else(Vec::new, |service| service.socket_message(host, connection, text))
     }
 
     /// Forgets a WebSocket.
@@ -149,13 +153,23 @@ impl Plugin {
         let service = self.service.as_mut().ok_or(CallError::NotStarted)?;
         let friend_id = find(service, user_id)?;
         if content.trim().is_empty() || content.len() > MAX_NUDGE_BYTES {
-            return Err(CallError::Invalid("content must have 1 to 65536 bytes and not be blank"));
+            return Err(CallError::Invalid(
+                "content must have 1 to 65536 bytes and not be blank",
+            ));
         }
         let source_chars = source.chars().count();
         if !(1..=MAX_SOURCE_CHARS).contains(&source_chars) || source.chars().any(crate::text::is_disruptive) {
             return Err(CallError::Invalid("source must be one line of 1 to 64 characters"));
         }
-        Ok(service.nudge(host, NewNudge { friend_id, text: content, source, priority })?)
+        Ok(service.nudge(
+            host,
+            NewNudge {
+                friend_id,
+                text: content,
+                source,
+                priority,
+            },
+        )?)
     }
 
     /// Passes on what the agent does about a message.
@@ -167,10 +181,12 @@ impl Plugin {
     ) -> Result<(), CallError> {
         let service = self.service.as_mut().ok_or(CallError::NotStarted)?;
         let ends = matches!(event, AgentEvent::Done | AgentEvent::Failed(_));
-        let result = service.on_agent_event(host, ticket, event).map_err(|error| match error {
-            AgentEventError::UnknownTicket => CallError::UnknownTicket,
-            AgentEventError::Store(error) => CallError::Store(error),
-        });
+        let result = service
+            .on_agent_event(host, ticket, event)
+            .map_err(|error| match error {
+                AgentEventError::UnknownTicket => CallError::UnknownTicket,
+                AgentEventError::Store(error) => CallError::Store(error),
+            });
         if ends {
             service.enqueue_waiting(host);
         }

@@ -30,7 +30,14 @@ impl Request {
     ) -> Self {
         let target = target.split_once('#').map_or(target, |(before, _)| before);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        Self { method, path: path.to_owned(), query: query.to_owned(), headers, body, client }
+        Self {
+            method,
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            body,
+            client,
+        }
     }
 
     /// The first header of a name, given in lower case, if it is text.
@@ -49,7 +56,9 @@ impl Request {
 
     /// The first value of a query parameter, decoded.
     pub(crate) fn query_value(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(self.query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 }
 

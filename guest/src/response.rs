@@ -38,10 +38,15 @@ struct ErrorBody<'a> {
 impl Response {
     /// A response that no cache keeps.
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into(), hold: None }
-            .with("content-type", content_type)
-            .with("cache-control", "no-store")
-            .with("x-content-type-options", "nosniff")
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+            hold: None,
+        }
+        .with("content-type", content_type)
+        .with("cache-control", "no-store")
+        .with("x-content-type-options", "nosniff")
     }
 
     /// A JSON object.
@@ -49,7 +54,11 @@ impl Response {
         match serde_json::to_vec(body) {
             Ok(bytes) => Self::new(status, "application/json", bytes),
             // Only maps with keys that are not strings fail, and none is ever sent.
-            Err(_) => Self::new(500, "application/json", br#"{"error":"Something went wrong"}"#.as_slice()),
+            Err(_) => Self::new(
+                500,
+                "application/json",
+                br#"{"error":"Something went wrong"}"#.as_slice(),
+            ),
         }
     }
 

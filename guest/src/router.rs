@@ -60,7 +60,11 @@ pub(crate) fn find(method: &str, path: &str) -> Result<Route, NoRoute> {
         "POST" => allowed == WRITE,
         _ => false,
     };
-    if fits { Ok(route) } else { Err(NoRoute::MethodNotAllowed(allowed)) }
+    if fits {
+        Ok(route)
+    } else {
+        Err(NoRoute::MethodNotAllowed(allowed))
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +88,16 @@ mod tests {
 
     #[test]
     fn everything_else_is_not_found() {
-        for path in ["", "/chat/", "//", "/api", "/api/chat/../health", "/CHAT", "/assets/", "/chat%20"] {
+        for path in [
+            "",
+            "/chat/",
+            "//",
+            "/api",
+            "/api/chat/../health",
+            "/CHAT",
+            "/assets/",
+            "/chat%20",
+        ] {
             assert_eq!(find("GET", path), Err(NoRoute::NotFound), "{path}");
         }
     }

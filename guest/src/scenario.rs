@@ -1,6 +1,12 @@
 //! The plugin as a host sees it, in tests: requests in, responses and what was published out, on a real store.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod chat;
 mod feed;
@@ -41,7 +47,10 @@ impl Scenario {
         let mut host = FakeHost::default();
         host.now_ms = 1_700_000_000_000;
         host.connections = 1;
-        Self { plugin: Plugin::on_file(file), host }
+        Self {
+            plugin: Plugin::on_file(file),
+            host,
+        }
     }
 
     /// The same files and host with a new instance, as after a crash.
@@ -50,7 +59,10 @@ impl Scenario {
         drop(plugin);
         host.queue.clear();
         host.told.clear();
-        let mut scenario = Self { plugin: Plugin::on_file(file), host };
+        let mut scenario = Self {
+            plugin: Plugin::on_file(file),
+            host,
+        };
         scenario.plugin.start(&mut scenario.host).unwrap();
         scenario
     }
@@ -61,7 +73,11 @@ impl Scenario {
 
     /// Invites a friend and gives the code.
     fn invite(&mut self, username: &str) -> String {
-        code_in(&self.tool("friends_chat_invite", json!({ "username": username })).unwrap())
+        code_in(
+            &self
+                .tool("friends_chat_invite", json!({ "username": username }))
+                .unwrap(),
+        )
     }
 
     /// A browser that is signed in as a new friend.
@@ -73,13 +89,28 @@ impl Scenario {
         browser
     }
 
-    fn request(&mut self, browser: &mut Browser, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
-        let mut headers: Vec<(String, Vec<u8>)> =
-            headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+    fn request(
+        &mut self,
+        browser: &mut Browser,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Response {
+        let mut headers: Vec<(String, Vec<u8>)> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect();
         if let Some(cookie) = &browser.cookie {
             headers.push(("cookie".to_owned(), cookie.clone().into_bytes()));
         }
-        let request = Request::new(method.to_owned(), target, headers, body.to_vec(), "192.0.2.1".to_owned());
+        let request = Request::new(
+            method.to_owned(),
+            target,
+            headers,
+            body.to_vec(),
+            "192.0.2.1".to_owned(),
+        );
         let response = self.plugin.handle(&mut self.host, &request);
         if let Some(cookie) = header(&response, "set-cookie") {
             let pair = cookie.split(';').next().unwrap();
@@ -93,7 +124,13 @@ impl Scenario {
     }
 
     fn post(&mut self, browser: &mut Browser, target: &str, body: Value) -> Response {
-        self.request(browser, "POST", target, &[("content-type", "application/json")], body.to_string().as_bytes())
+        self.request(
+            browser,
+            "POST",
+            target,
+            &[("content-type", "application/json")],
+            body.to_string().as_bytes(),
+        )
     }
 
     /// The friend says something; gives the message's id.
@@ -120,7 +157,11 @@ impl Scenario {
 }
 
 fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
-    response.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+    response
+        .headers
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.as_str())
 }
 
 fn body(response: &Response) -> Value {
@@ -132,7 +173,11 @@ fn events(response: &Response) -> Vec<Value> {
 }
 
 fn data_in(frames: &str) -> Vec<Value> {
-    frames.lines().filter_map(|line| line.strip_prefix("data: ")).map(|data| serde_json::from_str(data).unwrap()).collect()
+    frames
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect()
 }
 
 fn types(events: &[Value]) -> Vec<&str> {
@@ -140,5 +185,9 @@ fn types(events: &[Value]) -> Vec<&str> {
 }
 
 fn code_in(answer: &str) -> String {
-    answer.lines().find_map(|line| line.strip_prefix("Invite code: ")).unwrap().to_owned()
+    answer
+        .lines()
+        .find_map(|line| line.strip_prefix("Invite code: "))
+        .unwrap()
+        .to_owned()
 }

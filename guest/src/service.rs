@@ -9,11 +9,11 @@ use crate::code::{Code, CodeKey};
 use crate::config::{Settings, SettingsError};
 use crate::event::EndReason;
 use crate::host::{Host, Unreadable};
+use crate::request::Request;
 use crate::store::{Invite, InviteKind, Open, Session, Store, StoreError};
 use crate::token::Token;
 use crate::topic::Topic;
 use crate::{broadcast, cookie};
-use crate::request::Request;
 
 /// The name under which the host keeps the key of the invite codes.
 const CODE_KEY_SECRET: &str = "invite-key";
@@ -63,13 +63,19 @@ impl Service {
     pub(crate) fn new_invite(&self, host: &mut dyn Host, kind: InviteKind, ttl_ms: i64) -> (Code, Invite) {
         let code = Code::generate(&mut host.random());
         let expires_at_ms = host.now_ms().saturating_add(ttl_ms);
-        let invite = Invite { code: self.code_key.hash(code.as_str()), kind, expires_at_ms };
+        let invite = Invite {
+            code: self.code_key.hash(code.as_str()),
+            kind,
+            expires_at_ms,
+        };
         (code, invite)
     }
 
     /// Who a request is from, by its cookie; notes that the friend was here.
     pub(crate) fn session(&mut self, host: &mut dyn Host, request: &Request) -> Result<Option<Session>, StoreError> {
-        let Some(token) = cookie::read(request) else { return Ok(None) };
+        let Some(token) = cookie::read(request) else {
+            return Ok(None);
+        };
         self.session_of(host, &token)
     }
 
@@ -85,7 +91,11 @@ impl Service {
     /// Ends what a friend who lost access still has open: the agent's turns, the streams, the WebSockets.
     /// `sessions` are those that the store has just ended.
     pub(crate) fn end_friend(&mut self, host: &mut dyn Host, friend_id: i64, sessions: &[i64], reason: EndReason) {
-        let open: Vec<i64> = self.answers.of_friend(friend_id).map(|answer| answer.message_id).collect();
+        let open: Vec<i64> = self
+            .answers
+            .of_friend(friend_id)
+            .map(|answer| answer.message_id)
+            .collect();
         for message_id in open {
             if let Some(answer) = self.answers.remove(friend_id, message_id) {
                 host.cancel(answer.ticket);

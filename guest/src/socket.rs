@@ -29,9 +29,14 @@ pub(crate) enum Opening {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Incoming {
-    Message { message: String, id: Option<String> },
+    Message {
+        message: String,
+        id: Option<String>,
+    },
     Stop,
-    Seen { id: i64 },
+    Seen {
+        id: i64,
+    },
     /// For clients that want to hear something.
     Ping,
 }
@@ -59,7 +64,11 @@ impl Service {
             return Err(Problem::CrossSite);
         }
         let session = routes::signed_in(self, host, request)?;
-        let messages = self.greeting(&session, resume_point(request))?.into_iter().map(|line| line.json).collect();
+        let messages = self
+            .greeting(&session, resume_point(request))?
+            .into_iter()
+            .map(|line| line.json)
+            .collect();
         self.sockets.insert(connection, session.id);
         let hold = Hold {
             wire: Wire::Socket,
@@ -77,7 +86,11 @@ impl Service {
 
     /// Takes a message of a client and gives what is said back to it alone.
     pub(crate) fn socket_message(&mut self, host: &mut dyn Host, connection: u64, text: &str) -> Vec<String> {
-        let session = match self.sockets.get(&connection).map(|session_id| self.store.session_by_id(*session_id)) {
+        let session = match self
+            .sockets
+            .get(&connection)
+            .map(|session_id| self.store.session_by_id(*session_id))
+        {
             Some(Ok(session)) => session,
             Some(Err(error)) => return vec![refusal(error.into(), None)],
             None => None,
@@ -101,7 +114,13 @@ impl Service {
             Incoming::Message { message, id } => {
                 return match routes::chat::take(self, host, session, &message, id.as_deref()) {
                     Ok(said) => {
-                        vec![Event::Accepted { id: said.message_id, client_id: id.as_deref() }.json()]
+                        vec![
+                            Event::Accepted {
+                                id: said.message_id,
+                                client_id: id.as_deref(),
+                            }
+                            .json(),
+                        ]
                     }
                     Err(problem) => vec![refusal(problem, id.as_deref())],
                 };
@@ -115,5 +134,10 @@ impl Service {
 }
 
 fn refusal(problem: Problem, client_id: Option<&str>) -> String {
-    Event::Error { message: None, client_id, error: &problem.explain().sentence }.json()
+    Event::Error {
+        message: None,
+        client_id,
+        error: &problem.explain().sentence,
+    }
+    .json()
 }

@@ -53,7 +53,9 @@ impl FakeHost {
 
     /// Whether a topic was closed.
     pub(crate) fn has_closed(&self, topic: &str) -> bool {
-        self.told.iter().any(|told| matches!(told, Told::Closed(name, _) if name == topic))
+        self.told
+            .iter()
+            .any(|told| matches!(told, Told::Closed(name, _) if name == topic))
     }
 }
 
@@ -61,7 +63,10 @@ impl FakeHost {
 fn scramble(bytes: &mut [u8]) {
     for byte in bytes {
         DRAWN.with(|drawn| {
-            let next = drawn.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let next = drawn
+                .get()
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             drawn.set(next);
             *byte = u8::try_from(next >> 56).unwrap();
         });
@@ -83,7 +88,10 @@ impl Host for FakeHost {
 
     fn secret(&mut self, name: &str) -> Result<Vec<u8>, Unreadable> {
         if self.no_secrets {
-            return Err(Unreadable { what: name.to_owned(), reason: "not granted".to_owned() });
+            return Err(Unreadable {
+                what: name.to_owned(),
+                reason: "not granted".to_owned(),
+            });
         }
         Ok(b"a secret of the test host".to_vec())
     }
@@ -102,9 +110,14 @@ impl Host for FakeHost {
 
     fn publish(&mut self, topic: &str, frame: &[u8]) -> Result<u32, PublishError> {
         if self.max_frame_bytes > 0 && frame.len() > self.max_frame_bytes {
-            return Err(PublishError::TooLong { max_bytes: u32::try_from(self.max_frame_bytes).unwrap() });
+            return Err(PublishError::TooLong {
+                max_bytes: u32::try_from(self.max_frame_bytes).unwrap(),
+            });
         }
-        self.told.push(Told::Published(topic.to_owned(), String::from_utf8(frame.to_vec()).unwrap()));
+        self.told.push(Told::Published(
+            topic.to_owned(),
+            String::from_utf8(frame.to_vec()).unwrap(),
+        ));
         Ok(self.connections)
     }
 

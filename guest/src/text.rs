@@ -58,7 +58,14 @@ mod tests {
 
     #[test]
     fn a_quoted_text_is_one_line_and_reads_back() {
-        for text in ["John", "a\"b\\c", "x\ny\r\t\u{85}", "\u{202e}evil\u{2066}", "\u{2028}|\u{e0041}", "日本 🙂"] {
+        for text in [
+            "John",
+            "a\"b\\c",
+            "x\ny\r\t\u{85}",
+            "\u{202e}evil\u{2066}",
+            "\u{2028}|\u{e0041}",
+            "日本 🙂",
+        ] {
             let quoted = quoted(text);
             assert!(!quoted.chars().any(is_disruptive), "{quoted:?}");
             assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text);

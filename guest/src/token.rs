@@ -70,7 +70,13 @@ mod tests {
 
     #[test]
     fn what_has_not_the_form_of_a_token_is_none() {
-        for text in ["", "a7", "A7".repeat(32).as_str(), "g7".repeat(32).as_str(), "a7".repeat(33).as_str()] {
+        for text in [
+            "",
+            "a7",
+            "A7".repeat(32).as_str(),
+            "g7".repeat(32).as_str(),
+            "a7".repeat(33).as_str(),
+        ] {
             assert_eq!(Token::parse(text), None);
         }
         assert!(Token::parse(&"0f".repeat(16)).is_some());

@@ -14,6 +14,11 @@ const MAX_CHARS: usize = 32;
 /// The rule, as said to people.
 pub(crate) const RULE: &str = "A username has 2 to 32 characters of a-z, 0-9 and _";
 
+/// The id under which the host knows the friend of a username.
+pub(crate) fn user_id(username: &str) -> String {
+    format!("{CHANNEL_PREFIX}:{username}")
+}
+
 /// A valid username.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Username(String);
@@ -28,7 +33,9 @@ pub(crate) struct InvalidUsername {
 
 /// The text is not a user id of this channel.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a user id of this channel reads friend:<username>, where the username has 2 to 32 characters of a-z, 0-9 and _")]
+#[error(
+    "a user id of this channel reads friend:<username>, where the username has 2 to 32 characters of a-z, 0-9 and _"
+)]
 pub(crate) struct MalformedUserId;
 
 impl Username {
@@ -37,7 +44,9 @@ impl Username {
         if follows_rule(text) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidUsername { suggestion: Self::nearest(text) })
+            Err(InvalidUsername {
+                suggestion: Self::nearest(text),
+            })
         }
     }
 
@@ -49,11 +58,6 @@ impl Username {
             .filter(|name| follows_rule(name))
             .map(|name| Self(name.to_owned()))
             .ok_or(MalformedUserId)
-    }
-
-    /// The id under which the host knows this friend.
-    pub(crate) fn user_id(&self) -> String {
-        format!("{CHANNEL_PREFIX}:{}", self.0)
     }
 
     /// This name with a number behind it, shortened where both would be too long.
@@ -98,7 +102,9 @@ impl fmt::Display for Username {
 
 fn follows_rule(text: &str) -> bool {
     (MIN_CHARS..=MAX_CHARS).contains(&text.len())
-        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
 #[cfg(test)]
@@ -132,7 +138,15 @@ mod tests {
 
     #[test]
     fn a_suggestion_is_always_valid() {
-        for text in ["\u{202e}abc", "a\nb", "ß", "Ωμέγα", "🙂", "_é_", "Jürgen Müller-Lüdenscheidt von und zu Hause"] {
+        for text in [
+            "\u{202e}abc",
+            "a\nb",
+            "ß",
+            "Ωμέγα",
+            "🙂",
+            "_é_",
+            "Jürgen Müller-Lüdenscheidt von und zu Hause",
+        ] {
             assert!(follows_rule(&suggestion(text)), "{text:?}");
         }
     }
@@ -145,8 +159,17 @@ mod tests {
 
     #[test]
     fn user_ids_of_other_channels_are_not_ours() {
-        assert_eq!(Username::from_user_id("friend:john").unwrap().user_id(), "friend:john");
-        for id in ["", "john", "friend:", "friend:J", "web:john", "friend:john ", "friends:john", "friend:jo\nhn"] {
+        assert_eq!(Username::from_user_id("friend:john").unwrap().as_str(), "john");
+        for id in [
+            "",
+            "john",
+            "friend:",
+            "friend:J",
+            "web:john",
+            "friend:john ",
+            "friends:john",
+            "friend:jo\nhn",
+        ] {
             assert_eq!(Username::from_user_id(id), Err(MalformedUserId), "{id:?}");
         }
     }

@@ -63,7 +63,9 @@ pub enum Misfit {
     #[error("this component wants `{0}`, which this host does not give")]
     ForeignImport(String),
     /// The right interface in a version that does not link.
-    #[error("this component was made for `{found}`; this host speaks `{ours}`: use a plugin or a host of the same version")]
+    #[error(
+        "this component was made for `{found}`; this host speaks `{ours}`: use a plugin or a host of the same version"
+    )]
     OtherVersion {
         /// What the component names.
         found: String,
@@ -107,7 +109,10 @@ pub fn check(component: &Component) -> Result<(), Misfit> {
         }
         let (interface, _) = split(needed);
         return Err(match exports.iter().find(|name| split(name).0 == interface) {
-            Some(found) => Misfit::OtherVersion { found: (*found).to_owned(), ours: needed.to_owned() },
+            Some(found) => Misfit::OtherVersion {
+                found: (*found).to_owned(),
+                ours: needed.to_owned(),
+            },
             None => Misfit::MissingExport(needed.to_owned()),
         });
     }
@@ -117,7 +122,10 @@ pub fn check(component: &Component) -> Result<(), Misfit> {
 fn misfit(name: &str, ours: &[&str], foreign: fn(String) -> Misfit) -> Misfit {
     let (interface, _) = split(name);
     match ours.iter().find(|ours| split(ours).0 == interface) {
-        Some(ours) => Misfit::OtherVersion { found: name.to_owned(), ours: (*ours).to_owned() },
+        Some(ours) => Misfit::OtherVersion {
+            found: name.to_owned(),
+            ours: (*ours).to_owned(),
+        },
         None => foreign(name.to_owned()),
     }
 }
@@ -125,7 +133,8 @@ fn misfit(name: &str, ours: &[&str], foreign: fn(String) -> Misfit) -> Misfit {
 /// Whether Wasmtime links two versions of an interface: the same, or compatible by semantic versioning.
 fn links(a: &str, b: &str) -> bool {
     let ((a_name, a_version), (b_name, b_version)) = (split(a), split(b));
-    a_name == b_name && (a_version == b_version || compatible(a_version).is_some_and(|a| Some(a) == compatible(b_version)))
+    a_name == b_name
+        && (a_version == b_version || compatible(a_version).is_some_and(|a| Some(a) == compatible(b_version)))
 }
 
 fn split(name: &str) -> (&str, &str) {
@@ -142,7 +151,9 @@ fn compatible(version: &str) -> Option<&str> {
         return Some(major);
     }
     let (minor, _) = rest.split_once('.')?;
-    (minor != "0").then(|| version.get(..major.len() + 1 + minor.len())).flatten()
+    (minor != "0")
+        .then(|| version.get(..major.len() + 1 + minor.len()))
+        .flatten()
 }
 
 #[cfg(test)]

@@ -53,7 +53,11 @@ impl DataDir {
         let root = std::path::absolute(root).map_err(io_error("finding", root))?;
         let data = Self { root };
         for directory in [data.root.clone(), data.plugin(), data.secrets()] {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(io_error("making", &directory))?;
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&directory)
+                .map_err(io_error("making", &directory))?;
         }
         Ok(data)
     }
@@ -98,7 +102,13 @@ impl DataDir {
     /// When another process has it.
     pub fn lock(&self) -> Result<DataLock, DataDirError> {
         let path = self.root.join("lock");
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path);
         let mut file = opened.map_err(io_error("opening", &path))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -106,7 +116,10 @@ impl DataDir {
                 let mut process = String::new();
                 // Best effort: the refusal stands without the number.
                 let _ = file.read_to_string(&mut process);
-                return Err(DataDirError::InUse { root: self.root.clone(), process: process.trim().to_owned() });
+                return Err(DataDirError::InUse {
+                    root: self.root.clone(),
+                    process: process.trim().to_owned(),
+                });
             }
             Err(TryLockError::Error(source)) => return Err(io_error("locking", &path)(source)),
         }
@@ -132,7 +145,12 @@ impl DataDir {
         }
         let mut secret = vec![0; SECRET_BYTES];
         getrandom::fill(&mut secret).map_err(|error| io_error("making", &path)(error.into()))?;
-        let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let opened = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path);
         opened
             .and_then(|mut file| file.write_all(&secret).and_then(|()| file.sync_all()))
             .and_then(|()| File::open(self.secrets())?.sync_all())
@@ -160,7 +178,10 @@ mod tests {
         let data = DataDir::open(directory.path()).unwrap();
         let lock = data.lock().unwrap();
         let refusal = data.lock().unwrap_err().to_string();
-        assert!(refusal.contains(&format!("process {}", std::process::id())), "{refusal}");
+        assert!(
+            refusal.contains(&format!("process {}", std::process::id())),
+            "{refusal}"
+        );
         drop(lock);
         data.lock().unwrap();
     }
@@ -173,7 +194,10 @@ mod tests {
         assert_eq!(secret.len(), SECRET_BYTES);
         assert_eq!(data.secret("key").unwrap(), secret);
         assert_ne!(data.secret("other").unwrap(), secret);
-        let mode = fs::metadata(directory.path().join("secrets/key")).unwrap().permissions().mode();
+        let mode = fs::metadata(directory.path().join("secrets/key"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -65,7 +65,11 @@ impl Engine {
     pub fn compile(&self, bytes: &[u8]) -> wasmtime::Result<(Component, CacheUse)> {
         let hits = self.cache.cache_hits();
         let component = Component::from_binary(&self.engine, bytes)?;
-        let cache_use = if self.cache.cache_hits() > hits { CacheUse::Hit } else { CacheUse::Miss };
+        let cache_use = if self.cache.cache_hits() > hits {
+            CacheUse::Hit
+        } else {
+            CacheUse::Miss
+        };
         Ok((component, cache_use))
     }
 
@@ -103,28 +107,40 @@ struct ClockState {
 impl Clock {
     fn start(engine: &wasmtime::Engine) -> std::io::Result<Self> {
         let weak = engine.weak();
-        let state = Arc::new(ClockState { used: AtomicBool::new(false), resting: AtomicBool::new(false) });
+        let state = Arc::new(ClockState {
+            used: AtomicBool::new(false),
+            resting: AtomicBool::new(false),
+        });
         let seen = Arc::clone(&state);
-        let handle = std::thread::Builder::new().name("epoch-clock".to_owned()).spawn(move || {
-            let mut idle_ticks = 0;
-            while let Some(engine) = weak.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                idle_ticks = if seen.used.swap(false, Ordering::SeqCst) { 0 } else { idle_ticks + 1 };
-                if idle_ticks < TICKS_BEFORE_REST {
-                    std::thread::sleep(TICK);
-                    continue;
+        let handle = std::thread::Builder::new()
+            .name("epoch-clock".to_owned())
+            .spawn(move || {
+                let mut idle_ticks = 0;
+                while let Some(engine) = weak.upgrade() {
+                    engine.increment_epoch();
+                    drop(engine);
+                    idle_ticks = if seen.used.swap(false, Ordering::SeqCst) {
+                        0
+                    } else {
+                        idle_ticks + 1
+                    };
+                    if idle_ticks < TICKS_BEFORE_REST {
+                        std::thread::sleep(TICK);
+                        continue;
+                    }
+                    seen.resting.store(true, Ordering::SeqCst);
+                    // A call that began before `resting` could be seen has set `used` and is not slept through.
+                    if !seen.used.load(Ordering::SeqCst) {
+                        std::thread::park();
+                    }
+                    seen.resting.store(false, Ordering::SeqCst);
+                    idle_ticks = 0;
                 }
-                seen.resting.store(true, Ordering::SeqCst);
-                // A call that began before `resting` could be seen has set `used` and is not slept through.
-                if !seen.used.load(Ordering::SeqCst) {
-                    std::thread::park();
-                }
-                seen.resting.store(false, Ordering::SeqCst);
-                idle_ticks = 0;
-            }
-        })?;
-        Ok(Self { thread: handle.thread().clone(), state })
+            })?;
+        Ok(Self {
+            thread: handle.thread().clone(),
+            state,
+        })
     }
 
     fn wake(&self) {

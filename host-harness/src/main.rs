@@ -86,7 +86,11 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (action, overrides) = (arguments.action, arguments.overrides);
-    let log_level = if matches!(action, Action::Serve { .. }) { LevelFilter::INFO } else { LevelFilter::ERROR };
+    let log_level = if matches!(action, Action::Serve { .. }) {
+        LevelFilter::INFO
+    } else {
+        LevelFilter::ERROR
+    };
     log_to_stderr(log_level)?;
     let settings = Settings::resolve(overrides)?;
     let tool = |suffix: &str, arguments: serde_json::Value| Command::ToolEnding {
@@ -99,13 +103,24 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Action::Invite { user, nickname: None } => tool("_invite", serde_json::json!({ "username": user })),
-        Action::Invite { user, nickname: Some(nickname) } => {
-            tool("_invite", serde_json::json!({ "username": user, "nickname": nickname }))
-        }
+        Action::Invite {
+            user,
+            nickname: Some(nickname),
+        } => tool("_invite", serde_json::json!({ "username": user, "nickname": nickname })),
         Action::Reinvite { user } => tool("_reinvite", serde_json::json!({ "username": user })),
         Action::Revoke { user } => tool("_revoke", serde_json::json!({ "username": user })),
         Action::List => tool("_list", serde_json::json!({})),
-        Action::Nudge { user, text, source, priority } => Command::Nudge { user, text, source, priority },
+        Action::Nudge {
+            user,
+            text,
+            source,
+            priority,
+        } => Command::Nudge {
+            user,
+            text,
+            source,
+            priority,
+        },
         Action::Tool { name, arguments } => Command::Tool { name, arguments },
     };
     match owner::ask(&settings, command)? {
@@ -122,7 +137,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {
     // The instance and the sockets take turns on this one thread.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting")?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
@@ -140,11 +158,15 @@ fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {
 /// The log goes to standard error; `RUST_LOG` names other levels, as in `plugin=debug,info`.
 fn log_to_stderr(level: LevelFilter) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
-        Ok(text) if !text.is_empty() => text.parse::<Targets>().context("RUST_LOG is no list of targets and levels")?,
+        Ok(text) if !text.is_empty() => text
+            .parse::<Targets>()
+            .context("RUST_LOG is no list of targets and levels")?,
         _ => Targets::new().with_default(level),
     };
     let stderr = std::io::stderr();
-    let format = tracing_subscriber::fmt::layer().with_ansi(stderr.is_terminal()).with_writer(std::io::stderr);
+    let format = tracing_subscriber::fmt::layer()
+        .with_ansi(stderr.is_terminal())
+        .with_writer(std::io::stderr);
     tracing_subscriber::registry().with(format).with(filter).init();
     Ok(())
 }

@@ -114,12 +114,20 @@ impl PushHub {
         }
         let id = state.next;
         state.next += 1;
-        let queue = Arc::new(Queue { waiting: Mutex::default(), cut });
+        let queue = Arc::new(Queue {
+            waiting: Mutex::default(),
+            cut,
+        });
         state.connections.insert(id, Arc::clone(&queue));
         for topic in &hold.topics {
             state.topics.entry(topic.clone()).or_default().push(id);
         }
-        Ok(Held { hub: self.clone(), id, queue, hold })
+        Ok(Held {
+            hub: self.clone(),
+            id,
+            queue,
+            hold,
+        })
     }
 
     /// Number of connections that listen to a topic.
@@ -176,7 +184,11 @@ impl PushHub {
 
 impl State {
     fn listening(&self, topic: &str) -> impl Iterator<Item = &Arc<Queue>> {
-        self.topics.get(topic).into_iter().flatten().filter_map(|id| self.connections.get(id))
+        self.topics
+            .get(topic)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.connections.get(id))
     }
 }
 
@@ -238,7 +250,11 @@ impl Queue {
             return;
         }
         if waiting.frames.len() >= frames || waiting.bytes + frame.len() > bytes {
-            *waiting = Waiting { end: Some(End::Cut), waker: waiting.waker.take(), ..Waiting::default() };
+            *waiting = Waiting {
+                end: Some(End::Cut),
+                waker: waiting.waker.take(),
+                ..Waiting::default()
+            };
             self.cut.notify_one();
         } else {
             waiting.bytes += frame.len();
@@ -290,7 +306,15 @@ mod tests {
 
     fn hold(hub: &PushHub, topics: &[&str]) -> Held {
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
-        hub.hold(Hold { topics, keep_alive: None, life: Duration::from_secs(60) }, Arc::default()).unwrap()
+        hub.hold(
+            Hold {
+                topics,
+                keep_alive: None,
+                life: Duration::from_secs(60),
+            },
+            Arc::default(),
+        )
+        .unwrap()
     }
 
     fn next(held: &Held) -> Option<Next> {
@@ -301,13 +325,20 @@ mod tests {
     }
 
     fn reason() -> Reason {
-        Reason { code: 1000, text: String::new() }
+        Reason {
+            code: 1000,
+            text: String::new(),
+        }
     }
 
     #[test]
     fn a_frame_reaches_those_who_listen_and_nobody_else() {
         let hub = PushHub::new(&Limits::default());
-        let (john, second, mary) = (hold(&hub, &["all", "john"]), hold(&hub, &["all", "john"]), hold(&hub, &["all", "mary"]));
+        let (john, second, mary) = (
+            hold(&hub, &["all", "john"]),
+            hold(&hub, &["all", "john"]),
+            hold(&hub, &["all", "mary"]),
+        );
         hub.publish("john", &Bytes::from_static(b"hi"));
         for tab in [&john, &second] {
             assert!(matches!(next(tab), Some(Next::Frame(frame)) if frame == "hi"));
@@ -332,7 +363,10 @@ mod tests {
 
     #[test]
     fn a_reader_that_does_not_read_is_cut_and_its_memory_given_back() {
-        let hub = PushHub::new(&Limits { held_frames: 2, ..Limits::default() });
+        let hub = PushHub::new(&Limits {
+            held_frames: 2,
+            ..Limits::default()
+        });
         let (slow, quick) = (hold(&hub, &["john"]), hold(&hub, &["john"]));
         let frame = Bytes::from(vec![0; 1000]);
         for _ in 0..3 {
@@ -345,9 +379,16 @@ mod tests {
 
     #[test]
     fn a_full_hub_refuses() {
-        let hub = PushHub::new(&Limits { held_connections: 1, ..Limits::default() });
+        let hub = PushHub::new(&Limits {
+            held_connections: 1,
+            ..Limits::default()
+        });
         let held = hold(&hub, &["a"]);
-        let hold_two = Hold { topics: vec![], keep_alive: None, life: Duration::ZERO };
+        let hold_two = Hold {
+            topics: vec![],
+            keep_alive: None,
+            life: Duration::ZERO,
+        };
         assert_eq!(hub.hold(hold_two.clone(), Arc::default()).err(), Some(Full));
         drop(held);
         assert!(hub.hold(hold_two, Arc::default()).is_ok());

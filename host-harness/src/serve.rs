@@ -57,7 +57,9 @@ pub enum ServeError {
         port: u16,
     },
     /// The address cannot be listened on.
-    #[error("listening on {host}, port {port}: {source}: choose an address of this machine with --host, and a port you may use with --port")]
+    #[error(
+        "listening on {host}, port {port}: {source}: choose an address of this machine with --host, and a port you may use with --port"
+    )]
     Listen {
         /// The address.
         host: String,
@@ -87,12 +89,18 @@ impl Host {
     /// When it cannot be read, compiled or linked, or its secrets cannot be kept.
     pub fn load(settings: &Settings, port: u16) -> Result<Self, ServeError> {
         let path = || settings.plugin.clone().unwrap_or_else(|| "the built-in plugin".into());
-        let bytes = settings.plugin_bytes().map_err(|source| ServeError::PluginFile { path: path(), source })?;
+        let bytes = settings
+            .plugin_bytes()
+            .map_err(|source| ServeError::PluginFile { path: path(), source })?;
         let mut secrets = std::collections::BTreeMap::new();
         for name in &settings.secrets {
             secrets.insert(name.clone(), settings.data.secret(name)?);
         }
-        let grants = Grants { directory: settings.data.plugin(), config: settings.plugin_config(port), secrets };
+        let grants = Grants {
+            directory: settings.data.plugin(),
+            config: settings.plugin_config(port),
+            secrets,
+        };
         let limits = Limits::default();
         let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
         let hub = PushHub::new(&limits);
@@ -137,10 +145,16 @@ pub async fn serve(
     plugin.start().await.map_err(ServeError::Start)?;
     let owner = OwnerServer::bind(&settings.data.owner_socket())?;
 
-    say(&format!("The chat is at {}", settings.base_url.clone().unwrap_or_else(|| local_url(port))));
+    say(&format!(
+        "The chat is at {}",
+        settings.base_url.clone().unwrap_or_else(|| local_url(port))
+    ));
     if let Some(name) = welcome.first_friend.filter(|_| is_new) {
         let arguments = serde_json::json!({ "username": name }).to_string();
-        let invite = crate::owner::Command::ToolEnding { suffix: "_invite".to_owned(), arguments };
+        let invite = crate::owner::Command::ToolEnding {
+            suffix: "_invite".to_owned(),
+            arguments,
+        };
         match invite.run(&plugin).await {
             Ok(text) | Err(text) => say(&text),
         }
@@ -159,28 +173,47 @@ pub async fn serve(
     tracing::info!("ending");
     server.close();
     let ended = async {
-        if tokio::time::timeout(plugin.limits().drain, plugin.queue().drain()).await.is_err() {
+        if tokio::time::timeout(plugin.limits().drain, plugin.queue().drain())
+            .await
+            .is_err()
+        {
             tracing::warn!("the agent is still busy: what is not answered is answered after the next start");
         }
         healing.abort();
         let stopped = plugin.stop().await;
-        plugin.hub().end_all(&End::Closed(Reason { code: 1001, text: "going away".to_owned() }));
+        plugin.hub().end_all(&End::Closed(Reason {
+            code: 1001,
+            text: "going away".to_owned(),
+        }));
         stopped
     };
+    tokio::pin!(ended);
+    let mut is_serving = true;
     // Connections are served meanwhile: answers in progress reach their readers.
-    let stopped = tokio::select! {
-        stopped = async { tokio::join!(ended, serving.as_mut()).0 } => stopped,
-        () = tokio::time::sleep(plugin.limits().drain + CONNECTIONS_END) => {
-            tracing::warn!("some connections did not end");
-            Ok(())
+    let stopped = loop {
+        tokio::select! {
+            stopped = ended.as_mut() => break stopped,
+            () = serving.as_mut(), if is_serving => is_serving = false,
         }
     };
+    if is_serving && tokio::time::timeout(CONNECTIONS_END, serving).await.is_err() {
+        tracing::info!("some connections did not end by themselves");
+    }
     stopped.map_err(ServeError::Start)
 }
 
 async fn listen(host: &str, port: u16) -> Result<TcpListener, ServeError> {
-    TcpListener::bind((host, port)).await.map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => ServeError::PortInUse { host: host.to_owned(), port },
-        _ => ServeError::Listen { host: host.to_owned(), port, source },
-    })
+    TcpListener::bind((host, port))
+        .await
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => ServeError::PortInUse {
+                host: host.to_owned(),
+                port,
+            },
+            _ => ServeError::Listen {
+                host: host.to_owned(),
+                port,
+                source,
+            },
+        })
 }

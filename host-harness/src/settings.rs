@@ -151,7 +151,9 @@ impl Settings {
     /// When the configuration file cannot be read or says something impossible, or the directory cannot be made.
     pub fn resolve(overrides: Overrides) -> Result<Self, SettingsError> {
         let named = overrides.config.as_deref().map(read).transpose()?;
-        let root = overrides.data.or_else(|| named.as_ref().and_then(|file| file.data.clone()));
+        let root = overrides
+            .data
+            .or_else(|| named.as_ref().and_then(|file| file.data.clone()));
         let data = DataDir::open(&root.unwrap_or_else(|| DATA.into()))?;
         let (path, file) = match (overrides.config, named) {
             (Some(path), Some(file)) => (path, file),
@@ -160,18 +162,30 @@ impl Settings {
         };
         let channel = file.channel.unwrap_or_else(|| CHANNEL.to_owned());
         let table = file.channels.get(&channel).cloned().unwrap_or_default();
-        let section: ChannelSection = table
-            .clone()
-            .try_into()
-            .map_err(|error: toml::de::Error| SettingsError::Malformed { path, message: error.message().to_owned() })?;
         let section_name = format!("channels.{channel}");
+        let section: ChannelSection = table.clone().try_into().map_err(|error: toml::de::Error| {
+            // Its text goes on with the key, on a line of its own.
+            let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            SettingsError::Malformed {
+                path,
+                message: format!("[{section_name}]: {message}"),
+            }
+        })?;
         let mut plugin_config = BTreeMap::new();
         flatten(&section_name, &table, &mut plugin_config);
         if let Some(name) = file.agent.name {
             plugin_config.insert("agent.name".to_owned(), name);
         }
-        let agent = overrides.agent.or(file.agent.choice).unwrap_or_else(|| "echo".to_owned()).parse()?;
-        let base_url = overrides.base_url.or(section.base_url).map(checked_base_url).transpose()?;
+        let agent = overrides
+            .agent
+            .or(file.agent.choice)
+            .unwrap_or_else(|| "echo".to_owned())
+            .parse()?;
+        let base_url = overrides
+            .base_url
+            .or(section.base_url)
+            .map(checked_base_url)
+            .transpose()?;
         let mut proxies = file.proxy;
         if !overrides.trusted_proxy.is_empty() {
             proxies.trusted = overrides.trusted_proxy;
@@ -194,7 +208,11 @@ impl Settings {
     pub fn plugin_config(&self, port: u16) -> BTreeMap<String, String> {
         let mut config = self.plugin_config.clone();
         let base_url = self.base_url.clone().unwrap_or_else(|| local_url(port));
-        for (key, value) in [("host", self.host.clone()), ("port", port.to_string()), ("baseUrl", base_url)] {
+        for (key, value) in [
+            ("host", self.host.clone()),
+            ("port", port.to_string()),
+            ("baseUrl", base_url),
+        ] {
             config.insert(format!("{}.{key}", self.section), value);
         }
         config
@@ -218,9 +236,14 @@ pub fn local_url(port: u16) -> String {
 }
 
 fn read(path: &Path) -> Result<ConfigFile, SettingsError> {
-    let text = fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-    toml::from_str(&text)
-        .map_err(|error| SettingsError::Malformed { path: path.to_owned(), message: error.to_string().trim_end().to_owned() })
+    let text = fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|error| SettingsError::Malformed {
+        path: path.to_owned(),
+        message: error.to_string().trim_end().to_owned(),
+    })
 }
 
 /// `[channels.friends] port = 1` becomes `channels.friends.port` with the value `1`.
@@ -239,9 +262,16 @@ fn checked_base_url(url: String) -> Result<String, SettingsError> {
     let trimmed = url.trim_end_matches('/');
     let parsed: Option<http::Uri> = trimmed.parse().ok();
     let fits = parsed.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.path() == "/" && uri.query().is_none()
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some()
+            && uri.path() == "/"
+            && uri.query().is_none()
     });
-    if fits { Ok(trimmed.to_owned()) } else { Err(SettingsError::BaseUrl(url)) }
+    if fits {
+        Ok(trimmed.to_owned())
+    } else {
+        Err(SettingsError::BaseUrl(url))
+    }
 }
 
 #[cfg(test)]
@@ -253,13 +283,19 @@ mod tests {
     fn settings(config: &str, overrides: Overrides) -> Result<Settings, SettingsError> {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("config.toml"), config).unwrap();
-        Settings::resolve(Overrides { data: Some(directory.path().to_owned()), ..overrides })
+        Settings::resolve(Overrides {
+            data: Some(directory.path().to_owned()),
+            ..overrides
+        })
     }
 
     #[test]
     fn the_defaults_are_those_of_the_contract() {
         let settings = settings("", Overrides::default()).unwrap();
-        assert_eq!((settings.host.as_str(), settings.port, &settings.agent), ("127.0.0.1", 3001, &AgentChoice::Echo));
+        assert_eq!(
+            (settings.host.as_str(), settings.port, &settings.agent),
+            ("127.0.0.1", 3001, &AgentChoice::Echo)
+        );
         let config = settings.plugin_config(4000);
         assert_eq!(config.get("channels.friends.port").unwrap(), "4000");
         assert_eq!(config.get("channels.friends.baseUrl").unwrap(), "http://localhost:4000");
@@ -269,7 +305,14 @@ mod tests {
     #[test]
     fn a_flag_comes_before_the_file_and_the_file_before_the_default() {
         let file = "agent = { name = 'Ada' }\n[channels.friends]\nport = 4001\nhost = '0.0.0.0'\ninviteTtl = '2d'\nenabled = false";
-        let settings = settings(file, Overrides { port: Some(5000), ..Overrides::default() }).unwrap();
+        let settings = settings(
+            file,
+            Overrides {
+                port: Some(5000),
+                ..Overrides::default()
+            },
+        )
+        .unwrap();
         assert_eq!((settings.host.as_str(), settings.port), ("0.0.0.0", 5000));
         let config = settings.plugin_config(settings.port);
         let expected = [
@@ -280,18 +323,35 @@ mod tests {
             ("channels.friends.inviteTtl", "2d"),
             ("channels.friends.port", "5000"),
         ];
-        assert!(config.iter().map(|(key, value)| (key.as_str(), value.as_str())).eq(expected), "{config:?}");
+        assert!(
+            config
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str()))
+                .eq(expected),
+            "{config:?}"
+        );
     }
 
     #[test]
     fn what_cannot_be_is_named() {
-        for (file, named) in [("prot = 1", "prot"), ("[channels.friends]\nport = 'x'", "u16"), ("agent.use = 'gpt'", "gpt"), ("a", "expected")] {
+        for (file, named) in [
+            ("prot = 1", "prot"),
+            ("[channels.friends]\nport = 70000", "`port`"),
+            ("agent.use = 'gpt'", "gpt"),
+            ("a", "expected"),
+        ] {
             let error = settings(file, Overrides::default()).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
         }
         for url in ["chat.example.org", "https://a/b", "ftp://a", "https://a?b"] {
-            let overrides = Overrides { base_url: Some(url.to_owned()), ..Overrides::default() };
-            assert!(matches!(settings("", overrides), Err(SettingsError::BaseUrl(_))), "{url}");
+            let overrides = Overrides {
+                base_url: Some(url.to_owned()),
+                ..Overrides::default()
+            };
+            assert!(
+                matches!(settings("", overrides), Err(SettingsError::BaseUrl(_))),
+                "{url}"
+            );
         }
     }
 }

@@ -33,7 +33,9 @@ impl Script {
         let path: PathBuf = self.directory.path().join(name);
         mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
         // Open for reading as well, so that neither side waits for the other to open it.
-        Gate { pipe: OpenOptions::new().read(true).write(true).open(&path).unwrap() }
+        Gate {
+            pipe: OpenOptions::new().read(true).write(true).open(&path).unwrap(),
+        }
     }
 }
 

@@ -22,12 +22,20 @@ impl Answer {
     pub fn read(mut incoming: Incoming) -> Self {
         let mut body = Vec::new();
         incoming.body.read_to_end(&mut body).unwrap();
-        Self { status: incoming.status, headers: incoming.headers, body }
+        Self {
+            status: incoming.status,
+            headers: incoming.headers,
+            body,
+        }
     }
 
     /// The only header of this name, if there is one.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.headers.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str());
+        let mut values = self
+            .headers
+            .iter()
+            .filter(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str());
         let first = values.next();
         assert_eq!(values.next(), None, "{name} stands twice");
         first
@@ -53,8 +61,13 @@ impl Answer {
         assert_eq!(object.len(), 1, "{json}");
         let sentence = object["error"].as_str().unwrap();
         assert!(!sentence.is_empty());
-        for internal in ["wasm", "sqlite", "panicked", ".rs", "/plugin", "os error", "serde", "line 1"] {
-            assert!(!sentence.to_lowercase().contains(internal), "{sentence:?} tells of {internal:?}");
+        for internal in [
+            "wasm", "sqlite", "panicked", ".rs", "/plugin", "os error", "serde", "line 1",
+        ] {
+            assert!(
+                !sentence.to_lowercase().contains(internal),
+                "{sentence:?} tells of {internal:?}"
+            );
         }
         sentence.to_owned()
     }

@@ -48,7 +48,9 @@ impl Connection {
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_write_timeout(Some(DEADLINE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream) })
+        Ok(Self {
+            stream: BufReader::new(stream),
+        })
     }
 
     /// Sends bytes as they are.
@@ -58,7 +60,10 @@ impl Connection {
 
     /// Sends a request with its body, after which the connection is closed.
     pub fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) {
-        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.host());
+        let mut head = format!(
+            "{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
+            self.host()
+        );
         if !body.is_empty() || method == "POST" {
             head.push_str(&format!("content-length: {}\r\n", body.len()));
         }
@@ -75,22 +80,41 @@ impl Connection {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let read = self.stream.read_until(b'\n', &mut head).unwrap();
-            assert!(read > 0, "the connection ended in the head: {:?}", String::from_utf8_lossy(&head));
+            assert!(
+                read > 0,
+                "the connection ended in the head: {:?}",
+                String::from_utf8_lossy(&head)
+            );
         }
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut response = httparse::Response::new(&mut headers);
         assert!(response.parse(&head).unwrap().is_complete());
         let status = response.code.unwrap();
         let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
-        let headers: Vec<(String, String)> =
-            response.headers.iter().map(|header| (header.name.to_lowercase(), text(header.value))).collect();
-        let value = |name: &str| headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+        let headers: Vec<(String, String)> = response
+            .headers
+            .iter()
+            .map(|header| (header.name.to_lowercase(), text(header.value)))
+            .collect();
+        let value = |name: &str| {
+            headers
+                .iter()
+                .find(|(other, _)| other == name)
+                .map(|(_, value)| value.as_str())
+        };
         let framing = match (value("transfer-encoding"), value("content-length")) {
             (Some("chunked"), _) => Framing::Chunked(None),
             (_, Some(length)) => Framing::Length(length.parse().unwrap()),
             _ => Framing::UntilClosed,
         };
-        Incoming { status, headers, body: Body { stream: self.stream, framing } }
+        Incoming {
+            status,
+            headers,
+            body: Body {
+                stream: self.stream,
+                framing,
+            },
+        }
     }
 
     fn host(&self) -> String {
@@ -128,7 +152,11 @@ impl Read for Body {
             Framing::Chunked(Some(left)) if left > 0 => left,
             Framing::Chunked(after) => {
                 let size = self.next_chunk(after)?;
-                self.framing = if size == 0 { Framing::Length(0) } else { Framing::Chunked(Some(size)) };
+                self.framing = if size == 0 {
+                    Framing::Length(0)
+                } else {
+                    Framing::Chunked(Some(size))
+                };
                 size
             }
         };

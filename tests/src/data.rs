@@ -37,7 +37,9 @@ impl Data {
 
     /// A new data directory where nothing is compiled yet.
     pub fn cold() -> Self {
-        Self { directory: Arc::new(tempfile::tempdir().unwrap()) }
+        Self {
+            directory: Arc::new(tempfile::tempdir().unwrap()),
+        }
     }
 
     fn with_shared_cache() -> Self {
@@ -98,7 +100,11 @@ impl Default for Data {
 
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// `<target>/<profile>`: tests run in its directory `deps`.
@@ -109,7 +115,11 @@ fn profile_dir() -> PathBuf {
 
 fn program() -> PathBuf {
     let program = profile_dir().join("host-harness");
-    assert!(program.is_file(), "{} is missing: run `cargo build -p host-harness` before", program.display());
+    assert!(
+        program.is_file(),
+        "{} is missing: run `cargo build -p host-harness` before",
+        program.display()
+    );
     program
 }
 

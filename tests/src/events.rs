@@ -27,8 +27,18 @@ impl Events {
     pub fn read(incoming: Incoming) -> Self {
         let content_type = incoming.headers.iter().find(|(name, _)| name == "content-type");
         let is_stream = content_type.is_some_and(|(_, value)| value.starts_with("text/event-stream"));
-        assert!(incoming.status == 200 && is_stream, "no stream: {} {:?}", incoming.status, incoming.headers);
-        Self { incoming, parser: Parser::default(), ready: VecDeque::new(), seen: Vec::new() }
+        assert!(
+            incoming.status == 200 && is_stream,
+            "no stream: {} {:?}",
+            incoming.status,
+            incoming.headers
+        );
+        Self {
+            incoming,
+            parser: Parser::default(),
+            ready: VecDeque::new(),
+            seen: Vec::new(),
+        }
     }
 
     /// The next event; none when the stream has ended as it should.
@@ -40,7 +50,9 @@ impl Events {
             let read = match self.incoming.body.read(&mut piece) {
                 Ok(0) => return None,
                 Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => panic!("the stream broke off after {:?}", self.seen),
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    panic!("the stream broke off after {:?}", self.seen)
+                }
                 Err(error) => panic!("{error} after {:?}", self.seen),
             };
             self.ready.extend(self.parser.feed(&piece[..read]));
@@ -70,12 +82,18 @@ impl Events {
     #[track_caller]
     pub fn until_event(&mut self, wanted: &str) -> Event {
         loop {
-            let Some(event) = self.next_event() else { panic!("the stream ended without {wanted:?}: {:?}", self.seen) };
+            let Some(event) = self.next_event() else {
+                panic!("the stream ended without {wanted:?}: {:?}", self.seen)
+            };
             let json = value(&event);
             if kind(&json) == wanted {
                 return event;
             }
-            assert!(!matches!(kind(&json), "end" | "error"), "{json} before {wanted:?}, after {:?}", self.seen);
+            assert!(
+                !matches!(kind(&json), "end" | "error"),
+                "{json} before {wanted:?}, after {:?}",
+                self.seen
+            );
         }
     }
 

@@ -25,7 +25,10 @@ impl Friend {
 
     /// Somebody with a cookie of this value.
     pub fn with_cookie(harness: &Harness, cookie: Option<String>) -> Self {
-        Self { address: harness.address(), cookie: Mutex::new(cookie) }
+        Self {
+            address: harness.address(),
+            cookie: Mutex::new(cookie),
+        }
     }
 
     /// The same browser, after the harness was started anew.

@@ -37,7 +37,11 @@ impl Harness {
             0 => ready.rsplit(':').next().unwrap().parse().unwrap(),
             known => known,
         };
-        Self { process, data: data.clone(), address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port) }
+        Self {
+            process,
+            data: data.clone(),
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port),
+        }
     }
 
     /// Its data.

@@ -16,7 +16,10 @@ impl Invite {
         let link = link.unwrap_or_else(|| panic!("no link in: {text}"));
         let (_, code) = link.split_once("?invite=").unwrap();
         assert!(text.matches(code).count() > 1, "the code stands by itself, too: {text}");
-        Self { link: link.to_owned(), code: code.to_owned() }
+        Self {
+            link: link.to_owned(),
+            code: code.to_owned(),
+        }
     }
 
     /// The path and query of the link.

@@ -30,8 +30,13 @@ pub struct Outcome {
 impl Process {
     /// Starts a program without input.
     pub fn start(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
         let stdout = Lines::collect(child.stdout.take().unwrap());
         let stderr = Lines::collect(child.stderr.take().unwrap());
         Self { child, stdout, stderr }
@@ -52,7 +57,11 @@ impl Process {
         self.stdout.end();
         self.stderr.end();
         let status = self.child.wait().unwrap();
-        Outcome { code: status.code(), stdout: self.stdout.text(), stderr: self.stderr.text() }
+        Outcome {
+            code: status.code(),
+            stdout: self.stdout.text(),
+            stderr: self.stderr.text(),
+        }
     }
 
     /// Ends it on the spot, as a power cut does.
@@ -82,7 +91,10 @@ impl Outcome {
         assert_eq!(self.code, Some(1), "{self:?}");
         let errors: Vec<&str> = self.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
         assert_eq!(errors.len(), 1, "{self:?}");
-        assert!(self.stderr.ends_with(errors[0]), "something follows the sentence: {self:?}");
+        assert!(
+            self.stderr.ends_with(errors[0]),
+            "something follows the sentence: {self:?}"
+        );
         errors[0].to_owned()
     }
 }

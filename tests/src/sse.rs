@@ -45,7 +45,11 @@ impl Parser {
     }
 
     fn take_line(&mut self, line: &str) -> Option<Event> {
-        let line = if std::mem::replace(&mut self.begun, true) { line } else { line.trim_start_matches('\u{feff}') };
+        let line = if std::mem::replace(&mut self.begun, true) {
+            line
+        } else {
+            line.trim_start_matches('\u{feff}')
+        };
         if line.is_empty() {
             return self.dispatch();
         }
@@ -69,7 +73,11 @@ impl Parser {
         let (data, name) = (std::mem::take(&mut self.data), std::mem::take(&mut self.name));
         let data = data.strip_suffix('\n')?.to_owned();
         let name = if name.is_empty() { "message".to_owned() } else { name };
-        Some(Event { id: self.id.clone(), name, data })
+        Some(Event {
+            id: self.id.clone(),
+            name,
+            data,
+        })
     }
 }
 
@@ -78,7 +86,11 @@ mod tests {
     use super::*;
 
     fn data(stream: &str) -> Vec<String> {
-        Parser::default().feed(stream.as_bytes()).into_iter().map(|event| event.data).collect()
+        Parser::default()
+            .feed(stream.as_bytes())
+            .into_iter()
+            .map(|event| event.data)
+            .collect()
     }
 
     #[test]
@@ -90,8 +102,12 @@ mod tests {
 
     #[test]
     fn an_id_stays_until_another_is_set() {
-        let events = Parser::default().feed(b": note\n\ndata: a\nid: 1\n\ndata:b\nid\n\ndata:  c\nid: 7\n\ndata: d\n\n");
-        let ids: Vec<_> = events.iter().map(|event| (event.id.as_str(), event.data.as_str())).collect();
+        let events =
+            Parser::default().feed(b": note\n\ndata: a\nid: 1\n\ndata:b\nid\n\ndata:  c\nid: 7\n\ndata: d\n\n");
+        let ids: Vec<_> = events
+            .iter()
+            .map(|event| (event.id.as_str(), event.data.as_str()))
+            .collect();
         assert_eq!(ids, [("1", "a"), ("", "b"), ("7", " c"), ("7", "d")]);
     }
 
@@ -101,8 +117,15 @@ mod tests {
         for size in 1..stream.len() {
             let mut parser = Parser::default();
             let events: Vec<Event> = stream.chunks(size).flat_map(|piece| parser.feed(piece)).collect();
-            let seen: Vec<_> = events.iter().map(|event| (event.name.as_str(), event.data.as_str())).collect();
-            assert_eq!((seen, parser.retry_ms), (vec![("x", "a"), ("message", "b")], Some(5)), "pieces of {size}");
+            let seen: Vec<_> = events
+                .iter()
+                .map(|event| (event.name.as_str(), event.data.as_str()))
+                .collect();
+            assert_eq!(
+                (seen, parser.retry_ms),
+                (vec![("x", "a"), ("message", "b")], Some(5)),
+                "pieces of {size}"
+            );
         }
     }
 }

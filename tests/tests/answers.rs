@@ -43,7 +43,13 @@ fn a_piece_is_there_before_the_next_is_made() {
 fn any_text_arrives_as_it_was() {
     let harness = Harness::start();
     let john = harness.friend("john");
-    for text in ["a\nb\r\nc\rd", "data: x\n\nevent: y\n\n", "🙂 \u{2028} \"\\ <b>é</b>", "\u{feff}x", "a\0b"] {
+    for text in [
+        "a\nb\r\nc\rd",
+        "data: x\n\nevent: y\n\n",
+        "🙂 \u{2028} \"\\ <b>é</b>",
+        "\u{feff}x",
+        "a\0b",
+    ] {
         assert_eq!(john.ask(text), format!("You said: {text}"), "{text:?}");
     }
 }
@@ -53,7 +59,10 @@ fn the_whole_answer_as_one_object() {
     let harness = Harness::start();
     let john = harness.friend("john");
     let answer = john.post("/api/chat", &json!({ "message": "hello there", "stream": false }));
-    assert_eq!((answer.status, answer.json()), (200, json!({ "content": "You said: hello there" })));
+    assert_eq!(
+        (answer.status, answer.json()),
+        (200, json!({ "content": "You said: hello there" }))
+    );
 }
 
 #[test]
@@ -77,7 +86,11 @@ fn when_the_agent_fails_the_friend_reads_plain_words_and_the_log_has_the_reason(
         assert_eq!(whole.assert_error(502), sentence);
     }
     harness.log().expect(&["no credit at 10.0.0.1"]);
-    assert!(john.history().iter().all(|entry| entry["role"] == "friend" && entry["state"] == "failed"));
+    assert!(
+        john.history()
+            .iter()
+            .all(|entry| entry["role"] == "friend" && entry["state"] == "failed")
+    );
 }
 
 #[test]
@@ -106,7 +119,10 @@ fn one_friends_messages_are_answered_in_order() {
     for (id, message) in ids.iter().zip(messages) {
         gate.let_one_through();
         let reply = feed.until("reply");
-        assert_eq!((&reply["message"], &reply["text"]), (id, &json!(format!("You said: {message}"))));
+        assert_eq!(
+            (&reply["message"], &reply["text"]),
+            (id, &json!(format!("You said: {message}")))
+        );
         assert_eq!(feed.until("done")["message"], *id);
     }
     for (answer, message) in answers.into_iter().zip(messages) {
@@ -128,7 +144,12 @@ fn a_friend_whose_queue_is_full_is_asked_to_wait_and_nobody_else_is() {
     let refused = loop {
         assert!(taken.len() < 100, "the queue has no end");
         let body = json!({ "message": format!("message {}", taken.len()), "stream": true }).to_string();
-        let incoming = john.request("POST", "/api/chat", &[("content-type", "application/json")], body.as_bytes());
+        let incoming = john.request(
+            "POST",
+            "/api/chat",
+            &[("content-type", "application/json")],
+            body.as_bytes(),
+        );
         if incoming.status != 200 {
             break Answer::read(incoming);
         }

@@ -29,7 +29,8 @@ fn ends_everything(command: &str, reason: &str) {
     }
     assert_eq!(answer.rest().last(), Some(&end));
     assert_eq!(john.status()["authenticated"], false);
-    john.post("/api/chat", &json!({ "message": "hello?" })).assert_error(401);
+    john.post("/api/chat", &json!({ "message": "hello?" }))
+        .assert_error(401);
     john.get("/api/stream").assert_error(401);
     john.get("/api/history").assert_error(401);
 
@@ -59,9 +60,11 @@ fn earlier_codes_end_too() {
     let first = harness.invite("john");
     let second = friends_chat_tests::Invite::parse(&harness.owner(&["reinvite", "john"]).success());
     let john = Friend::stranger(&harness);
-    john.post("/api/auth/redeem", &json!({ "code": first.code })).assert_error(401);
+    john.post("/api/auth/redeem", &json!({ "code": first.code }))
+        .assert_error(401);
     harness.owner(&["revoke", "john"]).success();
-    john.post("/api/auth/redeem", &json!({ "code": second.code })).assert_error(401);
+    john.post("/api/auth/redeem", &json!({ "code": second.code }))
+        .assert_error(401);
     let third = friends_chat_tests::Invite::parse(&harness.owner(&["reinvite", "john"]).success());
     john.join(&third);
 }
@@ -72,14 +75,20 @@ fn signing_out_ends_this_browser_only() {
     let john = harness.friend("john");
     let link = john.post("/api/auth/link", &json!({})).json();
     let phone = Friend::stranger(&harness);
-    assert_eq!(phone.post("/api/auth/redeem", &json!({ "code": link["code"] })).status, 200);
+    assert_eq!(
+        phone.post("/api/auth/redeem", &json!({ "code": link["code"] })).status,
+        200
+    );
     let (here, mut there) = (john.feed(), phone.feed());
     let cookie = john.cookie();
 
     let answer = john.post("/api/auth/logout", &json!({}));
     assert_eq!((answer.status, answer.json()), (200, json!({ "ok": true })));
     assert_eq!(john.cookie(), None);
-    assert_eq!(here.rest().last(), Some(&json!({ "type": "end", "reason": "signed-out" })));
+    assert_eq!(
+        here.rest().last(),
+        Some(&json!({ "type": "end", "reason": "signed-out" }))
+    );
     assert_eq!(Friend::with_cookie(&harness, cookie).status()["authenticated"], false);
 
     harness.nudge("john", "still there?");

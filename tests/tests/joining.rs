@@ -17,7 +17,14 @@ const ATTRIBUTES: &str = "; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000";
 fn a_link_signs_in_and_leads_to_the_page_without_the_code() {
     let harness = Harness::start();
     let invite = harness.invite("john");
-    assert_eq!(invite.link, format!("http://localhost:{}/chat?invite={}", harness.address().port(), invite.code));
+    assert_eq!(
+        invite.link,
+        format!(
+            "http://localhost:{}/chat?invite={}",
+            harness.address().port(),
+            invite.code
+        )
+    );
 
     let john = Friend::stranger(&harness);
     assert_eq!(john.status(), json!({ "authenticated": false, "agent": "the agent" }));
@@ -27,12 +34,18 @@ fn a_link_signs_in_and_leads_to_the_page_without_the_code() {
     assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let cookie = john.cookie().unwrap();
-    assert_eq!(answer.header("set-cookie").unwrap(), format!("{COOKIE}={cookie}{ATTRIBUTES}"));
+    assert_eq!(
+        answer.header("set-cookie").unwrap(),
+        format!("{COOKIE}={cookie}{ATTRIBUTES}")
+    );
 
     let status = json!({ "authenticated": true, "username": "john", "nickname": "john", "agent": "the agent" });
     assert_eq!(john.status(), status);
     let page = john.get("/chat");
-    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert_eq!(
+        (page.status, page.header("content-type")),
+        (200, Some("text/html; charset=utf-8"))
+    );
     assert!(!page.text().contains(&invite.code));
 }
 
@@ -40,9 +53,17 @@ fn a_link_signs_in_and_leads_to_the_page_without_the_code() {
 fn behind_https_the_cookie_is_for_https_only() {
     let harness = Harness::start_on(&Data::new(), free_port(), &["--base-url", "https://chat.example.org"]);
     let invite = harness.invite("john");
-    assert_eq!(invite.link, format!("https://chat.example.org/chat?invite={}", invite.code));
+    assert_eq!(
+        invite.link,
+        format!("https://chat.example.org/chat?invite={}", invite.code)
+    );
     let answer = Friend::stranger(&harness).get(&invite.target());
-    assert!(answer.header("set-cookie").unwrap().ends_with(&format!("{ATTRIBUTES}; Secure")));
+    assert!(
+        answer
+            .header("set-cookie")
+            .unwrap()
+            .ends_with(&format!("{ATTRIBUTES}; Secure"))
+    );
 }
 
 #[test]
@@ -53,14 +74,26 @@ fn a_link_works_once() {
     john.join(&invite);
 
     let thief = Friend::stranger(&harness);
-    let unused = Invite { link: String::new(), code: "0000-0000-0000".to_owned() };
+    let unused = Invite {
+        link: String::new(),
+        code: "0000-0000-0000".to_owned(),
+    };
     for bad in [&invite, &unused] {
         let page = thief.get(&bad.target());
-        assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
-        assert!(page.text().contains("This invite link is not valid any more"), "the page says so");
+        assert_eq!(
+            (page.status, page.header("content-type")),
+            (200, Some("text/html; charset=utf-8"))
+        );
+        assert!(
+            page.text().contains("This invite link is not valid any more"),
+            "the page says so"
+        );
         assert_eq!(page.header("set-cookie"), None);
     }
-    assert!(!thief.get("/chat").text().contains("not valid any more"), "only where there was a link");
+    assert!(
+        !thief.get("/chat").text().contains("not valid any more"),
+        "only where there was a link"
+    );
     assert_eq!(thief.status()["authenticated"], false);
     assert_eq!(john.status()["authenticated"], true);
 }
@@ -69,7 +102,15 @@ fn a_link_works_once() {
 fn a_code_may_be_typed_carelessly() {
     let harness = Harness::start();
     let invite = harness.invite("john");
-    let typed = format!(" {} ", invite.code.replace('-', "").to_lowercase().replace('1', "l").replace('0', "o"));
+    let typed = format!(
+        " {} ",
+        invite
+            .code
+            .replace('-', "")
+            .to_lowercase()
+            .replace('1', "l")
+            .replace('0', "o")
+    );
     let john = Friend::stranger(&harness);
     let answer = john.post("/api/auth/redeem", &json!({ "code": typed }));
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -98,7 +139,10 @@ fn the_first_friend_is_invited_on_the_first_start_only() {
     let said = harness.output().expect(&["Invite URL: "]);
     let john = Friend::stranger(&harness);
     let (_, code) = said.split_once("?invite=").unwrap();
-    john.join(&Invite { link: said.clone(), code: code.to_owned() });
+    john.join(&Invite {
+        link: said.clone(),
+        code: code.to_owned(),
+    });
     harness.stop();
 
     let harness = data.serve(&["--first-friend", "john"]);
@@ -113,7 +157,10 @@ fn a_nickname_is_changed_and_shown() {
     let john = harness.friend("john");
     let mut feed = john.feed();
     let answer = john.post("/api/nickname", &json!({ "nickname": "  Jöhn 🙂 " }));
-    assert_eq!((answer.status, answer.json()), (200, json!({ "ok": true, "nickname": "Jöhn 🙂" })));
+    assert_eq!(
+        (answer.status, answer.json()),
+        (200, json!({ "ok": true, "nickname": "Jöhn 🙂" }))
+    );
     assert_eq!(feed.until("nickname")["nickname"], "Jöhn 🙂");
     assert_eq!(john.status()["nickname"], "Jöhn 🙂");
 }

@@ -22,7 +22,10 @@ fn while_one_friends_agent_works_another_friend_is_answered() {
     assert_eq!(answer.until("status")["content"], "at the gate");
 
     let health = Friend::stranger(&harness).get("/api/health");
-    assert_eq!((health.status, health.json()), (200, json!({ "ok": true, "service": "friends-chat" })));
+    assert_eq!(
+        (health.status, health.json()),
+        (200, json!({ "ok": true, "service": "friends-chat" }))
+    );
     assert_eq!(mary.ask("quick one"), "You said: quick one");
     assert_eq!(john.status()["username"], "john");
     harness.nudge("john", "meanwhile");

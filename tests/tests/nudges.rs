@@ -16,14 +16,25 @@ fn an_open_page_gets_it_at_once() {
     let harness = Harness::start();
     let john = harness.friend("john");
     let (mut page, mut phone) = (john.feed(), john.feed());
-    let arguments = ["nudge", "john", "Dinner at *eight*?", "--source", "background-agent", "--priority", "high"];
+    let arguments = [
+        "nudge",
+        "john",
+        "Dinner at *eight*?",
+        "--source",
+        "background-agent",
+        "--priority",
+        "high",
+    ];
     let said = harness.owner(&arguments).success();
     assert!(said.contains("2 open pages"), "{said}");
     for feed in [&mut page, &mut phone] {
         let event = feed.until_event("nudge");
         let nudge: serde_json::Value = serde_json::from_str(&event.data).unwrap();
         assert_eq!(nudge["content"], "Dinner at *eight*?");
-        assert_eq!((&nudge["source"], &nudge["priority"]), (&json!("background-agent"), &json!("high")));
+        assert_eq!(
+            (&nudge["source"], &nudge["priority"]),
+            (&json!("background-agent"), &json!("high"))
+        );
         assert!(nudge["timestamp"].as_u64().unwrap() > 1_600_000_000_000);
         assert_eq!(nudge["id"].to_string(), event.id);
     }
@@ -49,7 +60,10 @@ fn it_is_kept_until_the_friend_comes_and_sees_it() {
     harness.log().expect(&["WARN", "nobody is connected"]);
 
     let history = john.history();
-    assert_eq!((&history[0]["role"], &history[0]["text"]), (&json!("nudge"), &json!("while you were away")));
+    assert_eq!(
+        (&history[0]["role"], &history[0]["text"]),
+        (&json!("nudge"), &json!("while you were away"))
+    );
     let id = history[0]["id"].clone();
     for _ in 0..2 {
         let mut feed = john.feed();
@@ -57,7 +71,10 @@ fn it_is_kept_until_the_friend_comes_and_sees_it() {
         assert_eq!((&nudge["content"], &nudge["id"]), (&json!("while you were away"), &id));
     }
     let mut feed = john.feed();
-    assert_eq!(john.post("/api/seen", &json!({ "id": id })).json(), json!({ "ok": true }));
+    assert_eq!(
+        john.post("/api/seen", &json!({ "id": id })).json(),
+        json!({ "ok": true })
+    );
     assert_eq!(feed.until("seen")["id"], id);
 
     // Another one, so that there is an event to wait for that comes after the seen one would have.
@@ -82,7 +99,14 @@ fn one_to_nobody_says_who_is_meant() {
     harness.invite("john");
     let unknown = harness.owner(&["nudge", "mary", "hi"]).failure();
     assert!(unknown.contains("friend:mary"), "{unknown}");
-    for user in ["telegram:john", "friend:", "friend:JOHN", "friend:jo hn", "John Smith", "friend:friend:john"] {
+    for user in [
+        "telegram:john",
+        "friend:",
+        "friend:JOHN",
+        "friend:jo hn",
+        "John Smith",
+        "friend:friend:john",
+    ] {
         let malformed = harness.owner(&["nudge", user, "hi"]).failure();
         assert!(malformed.contains("friend:<username>"), "{malformed}");
     }

@@ -21,14 +21,23 @@ fn every_command(run: &dyn Fn(&[&str]) -> Outcome) {
 
     let invited = run(&["invite", "john", "--nickname", "John Doe"]).success();
     let invite = Invite::parse(&invited);
-    assert!(invited.contains("john") && invited.contains("\"John Doe\""), "{invited}");
+    assert!(
+        invited.contains("john") && invited.contains("\"John Doe\""),
+        "{invited}"
+    );
     let list = run(&["list"]).success();
-    assert!(list.contains("- john, nickname \"John Doe\", invite pending, last seen never"), "{list}");
+    assert!(
+        list.contains("- john, nickname \"John Doe\", invite pending, last seen never"),
+        "{list}"
+    );
     assert_eq!(run(&["tool", "friends_chat_list"]).success(), list);
     assert_eq!(run(&["tool", "friends_chat_list", "{}"]).success(), list);
 
     let taken = run(&["invite", "john"]).failure();
-    assert!(taken.contains("taken") && taken.contains("friends_chat_reinvite"), "{taken}");
+    assert!(
+        taken.contains("taken") && taken.contains("friends_chat_reinvite"),
+        "{taken}"
+    );
     let bad = run(&["invite", "José"]).failure();
     assert!(bad.contains("2 to 32") && bad.contains("\"jose\""), "{bad}");
 
@@ -90,7 +99,10 @@ fn what_was_done_without_it_is_so_when_it_runs() {
     assert_eq!(john.status()["nickname"], "John Doe");
     assert_eq!(john.feed().until("nudge")["content"], "welcome");
     let list = harness.owner(&["list"]).success();
-    assert!(list.contains("- john, nickname \"John Doe\", active, last seen 20"), "{list}");
+    assert!(
+        list.contains("- john, nickname \"John Doe\", active, last seen 20"),
+        "{list}"
+    );
 }
 
 #[test]
@@ -153,7 +165,10 @@ fn codes_and_cookies_are_in_no_file_and_no_log() {
         let content = fs::read(entry.unwrap().path()).unwrap();
         for secret in &secrets {
             for form in [secret.clone(), secret.replace('-', "")] {
-                assert!(!content.windows(form.len()).any(|window| window == form.as_bytes()), "{form} is in a file");
+                assert!(
+                    !content.windows(form.len()).any(|window| window == form.as_bytes()),
+                    "{form} is in a file"
+                );
             }
         }
     }

@@ -26,14 +26,23 @@ fn link(data: &Data, user: &str, environment: &[(&str, &str)], flags: &[&str]) -
 fn the_base_url_of_links() {
     let data = Data::new().with_config(FILE);
     let environment = [("HARNESS_BASE_URL", "https://env.example")];
-    assert_eq!(link(&data, "f1", &environment, &["--base-url", "https://flag.example/"]), "https://flag.example");
+    assert_eq!(
+        link(&data, "f1", &environment, &["--base-url", "https://flag.example/"]),
+        "https://flag.example"
+    );
     assert_eq!(link(&data, "f2", &environment, &[]), "https://env.example");
     assert_eq!(link(&data, "f3", &[], &[]), "https://file.example");
     let data = data.with_config("");
     assert_eq!(link(&data, "f4", &[], &[]), "http://localhost:3001");
     assert_eq!(link(&data, "f5", &[], &["--port", "4000"]), "http://localhost:4000");
-    assert_eq!(link(&data, "f6", &[("HARNESS_PORT", "5000")], &["--port", "4000"]), "http://localhost:4000");
-    assert_eq!(link(&data, "f7", &[("HARNESS_PORT", "5000")], &[]), "http://localhost:5000");
+    assert_eq!(
+        link(&data, "f6", &[("HARNESS_PORT", "5000")], &["--port", "4000"]),
+        "http://localhost:4000"
+    );
+    assert_eq!(
+        link(&data, "f7", &[("HARNESS_PORT", "5000")], &[]),
+        "http://localhost:5000"
+    );
     let data = data.with_config("[channels.friends]\nport = 6000\n");
     assert_eq!(link(&data, "f8", &[], &[]), "http://localhost:6000");
 }
@@ -42,8 +51,13 @@ fn the_base_url_of_links() {
 fn a_local_link_says_that_it_is_local_and_what_to_set() {
     let data = Data::new();
     let local = data.run(&["invite", "john"]).success();
-    assert!(local.contains("this machine only") && local.contains("channels.friends.baseUrl"), "{local}");
-    let public = data.run(&["reinvite", "john", "--base-url", "https://chat.example"]).success();
+    assert!(
+        local.contains("this machine only") && local.contains("channels.friends.baseUrl"),
+        "{local}"
+    );
+    let public = data
+        .run(&["reinvite", "john", "--base-url", "https://chat.example"])
+        .success();
     assert!(!public.contains("this machine only"), "{public}");
 }
 
@@ -65,7 +79,11 @@ fn the_address_that_is_listened_on() {
         let process = Process::start(command);
         process.stdout.expect(&["The chat is at "]);
         for other in ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"] {
-            assert_eq!(TcpStream::connect((other, port)).is_ok(), other == address, "{other}, expected {address}");
+            assert_eq!(
+                TcpStream::connect((other, port)).is_ok(),
+                other == address,
+                "{other}, expected {address}"
+            );
         }
         process.signal(friends_chat_tests::Signal::TERM);
         assert_eq!(process.wait().code, Some(0));
@@ -78,8 +96,11 @@ fn the_agent_and_its_name() {
     let refusal = data.run(&["serve", "--port", "0"]).failure();
     assert!(refusal.contains("`nobody`") && refusal.contains("echo"), "{refusal}");
     let harness = data.serve(&["--agent", "echo"]);
+    let data = data.with_config("");
     assert_eq!(Friend::stranger(&harness).status()["agent"], "Ada");
-    assert_eq!(harness.friend("john").ask("hi"), "You said: hi");
+    let john = Friend::stranger(&harness);
+    john.join(&Invite::parse(&data.run(&["invite", "john"]).success()));
+    assert_eq!(john.ask("hi"), "You said: hi");
 }
 
 #[test]
@@ -106,7 +127,10 @@ fn what_cannot_be_is_named_with_its_key() {
     for (file, named) in rows {
         let outcome = Data::new().with_config(file).run(&["serve", "--port", "0"]);
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
-        assert!(outcome.stderr.contains("error: ") && outcome.stderr.contains(named), "{outcome:?}");
+        assert!(
+            outcome.stderr.contains("error: ") && outcome.stderr.contains(named),
+            "{outcome:?}"
+        );
     }
     let missing = Data::new().run(&["list", "--config", "/nowhere.toml"]).failure();
     assert!(missing.contains("/nowhere.toml"), "{missing}");

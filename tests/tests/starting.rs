@@ -29,12 +29,17 @@ fn a_port_in_use_is_named() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let refusal = Data::new().run(&["serve", "--port", &port]).failure();
-    assert!(refusal.contains(&format!("port {port}")) && refusal.contains("--port"), "{refusal}");
+    assert!(
+        refusal.contains(&format!("port {port}")) && refusal.contains("--port"),
+        "{refusal}"
+    );
 }
 
 #[test]
 fn an_address_of_another_machine_is_named() {
-    let refusal = Data::new().run(&["serve", "--port", "0", "--host", "192.0.2.1"]).failure();
+    let refusal = Data::new()
+        .run(&["serve", "--port", "0", "--host", "192.0.2.1"])
+        .failure();
     assert!(refusal.contains("192.0.2.1") && refusal.contains("--host"), "{refusal}");
 }
 
@@ -57,7 +62,10 @@ fn data_that_cannot_be_written_is_named() {
             let mut program = Data::bare_command(&command);
             program.arg("--data").arg(&root);
             let refusal = Process::start(program).wait().failure();
-            assert!(refusal.contains(root.to_str().unwrap()) && refusal.contains("--data"), "{refusal}");
+            assert!(
+                refusal.contains(root.to_str().unwrap()) && refusal.contains("--data"),
+                "{refusal}"
+            );
         }
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
@@ -83,7 +91,10 @@ fn a_database_from_the_future_is_refused_and_not_touched() {
 
     for arguments in [vec!["serve", "--port", "0"], vec!["list"], vec!["nudge", "john", "hi"]] {
         let refusal = data.run(&arguments).failure();
-        assert!(refusal.contains("friends.db") && refusal.contains("999") && refusal.contains("later"), "{refusal}");
+        assert!(
+            refusal.contains("friends.db") && refusal.contains("999") && refusal.contains("later"),
+            "{refusal}"
+        );
         assert_eq!(fs::read(data.database()).unwrap(), bytes, "{arguments:?}");
     }
     assert!(!data.path().join("owner.sock").exists());

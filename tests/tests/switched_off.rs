@@ -17,7 +17,9 @@ fn off() -> Data {
 #[test]
 fn every_address_answers_503() {
     let harness = off().serve(&[]);
-    harness.log().expect(&["INFO", "switched off", "channels.friends.enabled"]);
+    harness
+        .log()
+        .expect(&["INFO", "switched off", "channels.friends.enabled"]);
     let stranger = Friend::stranger(&harness);
     let requests = [
         ("GET", "/"),
@@ -37,7 +39,10 @@ fn every_address_answers_503() {
     ];
     for (method, target) in requests {
         let answer = Answer::read(stranger.request(method, target, &[("content-type", "application/json")], b"{}"));
-        assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0, "{method} {target}");
+        assert!(
+            answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0,
+            "{method} {target}"
+        );
         answer.assert_error(503);
     }
 }

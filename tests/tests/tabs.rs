@@ -28,14 +28,24 @@ fn until_goodbye(mut tab: Events) -> Vec<Value> {
 fn each_sees_their_own_and_never_the_others() {
     let harness = Harness::start();
     let friends: [(&str, Friend); 2] = [("john", harness.friend("john")), ("mary", harness.friend("mary"))];
-    let tabs: Vec<(&str, Events)> =
-        friends.iter().flat_map(|(name, friend)| [(*name, friend.feed()), (*name, friend.feed())]).collect();
+    let tabs: Vec<(&str, Events)> = friends
+        .iter()
+        .flat_map(|(name, friend)| [(*name, friend.feed()), (*name, friend.feed())])
+        .collect();
 
     std::thread::scope(|scope| {
         for (name, friend) in &friends {
             scope.spawn(move || {
-                assert_eq!(friend.ask(&format!("a word of {name}")), format!("You said: a word of {name}"));
-                assert_eq!(friend.post("/api/nickname", &json!({ "nickname": format!("{name}!") })).status, 200);
+                assert_eq!(
+                    friend.ask(&format!("a word of {name}")),
+                    format!("You said: a word of {name}")
+                );
+                assert_eq!(
+                    friend
+                        .post("/api/nickname", &json!({ "nickname": format!("{name}!") }))
+                        .status,
+                    200
+                );
             });
         }
     });
@@ -50,7 +60,10 @@ fn each_sees_their_own_and_never_the_others() {
         let all = serde_json::to_string(events).unwrap();
         assert!(!all.contains(other), "{name} sees: {all}");
         for kind in ["message", "state", "text", "reply", "done", "nickname", "nudge"] {
-            assert!(events.iter().any(|event| event["type"] == kind), "{name} sees no {kind}: {all}");
+            assert!(
+                events.iter().any(|event| event["type"] == kind),
+                "{name} sees no {kind}: {all}"
+            );
         }
         let pieces = events.iter().filter(|event| event["type"] == "text");
         let said: String = pieces.map(|event| event["content"].as_str().unwrap()).collect();

@@ -64,8 +64,13 @@ fn refusal(plugin: &[u8]) -> String {
 
 #[test]
 fn a_file_that_is_missing() {
-    let refusal = Data::new().run(&["serve", "--port", "0", "--plugin", "/nowhere.wasm"]).failure();
-    assert!(refusal.contains("/nowhere.wasm") && refusal.contains("--plugin"), "{refusal}");
+    let refusal = Data::new()
+        .run(&["serve", "--port", "0", "--plugin", "/nowhere.wasm"])
+        .failure();
+    assert!(
+        refusal.contains("/nowhere.wasm") && refusal.contains("--plugin"),
+        "{refusal}"
+    );
 }
 
 #[test]
@@ -78,7 +83,10 @@ fn what_is_not_a_component() {
 #[test]
 fn a_core_module() {
     let refusal = refusal(&Module::new().finish());
-    assert!(refusal.contains("core WebAssembly module") && refusal.contains("wasm32-wasip2"), "{refusal}");
+    assert!(
+        refusal.contains("core WebAssembly module") && refusal.contains("wasm32-wasip2"),
+        "{refusal}"
+    );
 }
 
 #[test]
@@ -104,7 +112,11 @@ fn a_missing_export_is_named() {
 
 #[test]
 fn a_foreign_import_is_named() {
-    for foreign in ["wasi:sockets/tcp@0.2.12", "wasi:http/outgoing-handler@0.2.12", "evil:corp/files"] {
+    for foreign in [
+        "wasi:sockets/tcp@0.2.12",
+        "wasi:http/outgoing-handler@0.2.12",
+        "evil:corp/files",
+    ] {
         let refusal = refusal(&component(&[foreign], &EXPORTS));
         assert!(refusal.contains(&format!("wants `{foreign}`")), "{refusal}");
     }
@@ -120,11 +132,17 @@ fn another_version_is_named_with_ours() {
     ];
     for (found, ours) in rows {
         let refusal = refusal(&component(&[found], &EXPORTS));
-        assert!(refusal.contains(&format!("`{found}`")) && refusal.contains(&format!("`{ours}`")), "{refusal}");
+        assert!(
+            refusal.contains(&format!("`{found}`")) && refusal.contains(&format!("`{ours}`")),
+            "{refusal}"
+        );
     }
     let exports = ["tinyclaw:plugin/channel@0.2.0", EXPORTS[1], EXPORTS[2], EXPORTS[3]];
     let refusal = refusal(&component(&[], &exports));
-    assert!(refusal.contains("channel@0.2.0") && refusal.contains("channel@0.1.0"), "{refusal}");
+    assert!(
+        refusal.contains("channel@0.2.0") && refusal.contains("channel@0.1.0"),
+        "{refusal}"
+    );
 }
 
 #[test]

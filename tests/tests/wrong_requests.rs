@@ -27,7 +27,11 @@ const MAX_BODY_BYTES: usize = 64 << 10;
 fn what_is_not_json() {
     let harness = Harness::start();
     let john = harness.friend("john");
-    for target in posts().map(|(target, _)| target).into_iter().chain(["/api/auth/redeem", "/api/auth/logout"]) {
+    for target in posts()
+        .map(|(target, _)| target)
+        .into_iter()
+        .chain(["/api/auth/redeem", "/api/auth/logout"])
+    {
         for body in ["", "{", "nickname=J", "{\"message\":\"a\"}}", "\u{feff}{}", "\0"] {
             john.post_bytes(target, body.as_bytes()).assert_error(400);
         }
@@ -48,7 +52,15 @@ fn what_has_the_wrong_shape() {
         }
     }
     let rows = [
-        ("/api/auth/redeem", vec![json!({}), json!({ "code": 1 }), json!({ "code": null }), json!({ "Code": "x" })]),
+        (
+            "/api/auth/redeem",
+            vec![
+                json!({}),
+                json!({ "code": 1 }),
+                json!({ "code": null }),
+                json!({ "Code": "x" }),
+            ],
+        ),
         (
             "/api/nickname",
             vec![
@@ -75,19 +87,39 @@ fn what_has_the_wrong_shape() {
                 json!({ "message": "a", "id": "x".repeat(65) }),
             ],
         ),
-        ("/api/seen", vec![json!({}), json!({ "id": "1" }), json!({ "id": -1 }), json!({ "id": 1.5 })]),
+        (
+            "/api/seen",
+            vec![
+                json!({}),
+                json!({ "id": "1" }),
+                json!({ "id": -1 }),
+                json!({ "id": 1.5 }),
+            ],
+        ),
     ];
     for (target, bodies) in rows {
         for body in bodies {
             john.post(target, &body).assert_error(400);
         }
     }
-    for query in ["limit=0", "limit=201", "limit=-1", "limit=x", "before=x", "before=-1", "limit=99999999999999999999"] {
+    for query in [
+        "limit=0",
+        "limit=201",
+        "limit=-1",
+        "limit=x",
+        "before=x",
+        "before=-1",
+        "limit=99999999999999999999",
+    ] {
         john.get(&format!("/api/history?{query}")).assert_error(400);
     }
     assert_eq!(john.status()["nickname"], "john");
     assert!(john.history().is_empty());
-    assert_eq!(john.post("/api/nickname", &json!({ "nickname": "é".repeat(64), "more": 1 })).status, 200);
+    assert_eq!(
+        john.post("/api/nickname", &json!({ "nickname": "é".repeat(64), "more": 1 }))
+            .status,
+        200
+    );
 }
 
 #[test]
@@ -100,16 +132,25 @@ fn sixty_four_kibibytes_are_taken_and_one_byte_more_is_not() {
         body
     };
     assert_eq!(john.post_bytes("/api/nickname", &padded(MAX_BODY_BYTES)).status, 200);
-    john.post_bytes("/api/nickname", &padded(MAX_BODY_BYTES + 1)).assert_error(413);
+    john.post_bytes("/api/nickname", &padded(MAX_BODY_BYTES + 1))
+        .assert_error(413);
     // Beyond what the harness itself takes.
     john.post_bytes("/api/nickname", &padded(1 << 20)).assert_error(413);
 
     let frame = json!({ "message": "" }).to_string().len();
-    let message = |length: usize| json!({ "message": "a".repeat(length - frame) }).to_string().into_bytes();
-    john.post_bytes("/api/chat", &message(MAX_BODY_BYTES + 1)).assert_error(413);
+    let message = |length: usize| {
+        json!({ "message": "a".repeat(length - frame) })
+            .to_string()
+            .into_bytes()
+    };
+    john.post_bytes("/api/chat", &message(MAX_BODY_BYTES + 1))
+        .assert_error(413);
     let longest = message(MAX_BODY_BYTES);
     let answer = Events::read(john.request("POST", "/api/chat", &[("content-type", "application/json")], &longest));
-    assert_eq!(answer.answer(), format!("You said: {}", "a".repeat(MAX_BODY_BYTES - frame)));
+    assert_eq!(
+        answer.answer(),
+        format!("You said: {}", "a".repeat(MAX_BODY_BYTES - frame))
+    );
     assert_eq!(john.status()["nickname"], "John");
 }
 
@@ -132,7 +173,11 @@ fn what_is_not_said_to_be_json() {
     let harness = Harness::start();
     let john = harness.friend("john");
     for (target, body) in posts() {
-        for headers in [vec![], vec![("content-type", "text/plain")], vec![("content-type", "application/x-www-form-urlencoded")]] {
+        for headers in [
+            vec![],
+            vec![("content-type", "text/plain")],
+            vec![("content-type", "application/x-www-form-urlencoded")],
+        ] {
             Answer::read(john.request("POST", target, &headers, body.to_string().as_bytes())).assert_error(415);
         }
     }
@@ -143,11 +188,26 @@ fn what_is_not_said_to_be_json() {
 fn unknown_addresses() {
     let harness = Harness::start();
     let john = harness.friend("john");
-    for target in ["/api", "/api/", "/api/nothing", "/chat/", "/index.html", "/assets/", "/assets/../Cargo.toml", "/%2e%2e/", "/CHAT", "//"] {
+    for target in [
+        "/api",
+        "/api/",
+        "/api/nothing",
+        "/chat/",
+        "/index.html",
+        "/assets/",
+        "/assets/../Cargo.toml",
+        "/%2e%2e/",
+        "/CHAT",
+        "//",
+    ] {
         for friend in [&john, &Friend::stranger(&harness)] {
             for method in ["GET", "POST", "DELETE"] {
                 let answer = Answer::read(friend.request(method, target, &[], b""));
-                assert_eq!((answer.status, answer.text()), (404, r#"{"error":"Not found"}"#), "{method} {target}");
+                assert_eq!(
+                    (answer.status, answer.text()),
+                    (404, r#"{"error":"Not found"}"#),
+                    "{method} {target}"
+                );
             }
         }
     }
@@ -157,8 +217,23 @@ fn unknown_addresses() {
 fn wrong_methods_learn_the_right_ones() {
     let harness = Harness::start();
     let john = harness.friend("john");
-    let reads = ["/", "/chat", "/api/health", "/api/auth/status", "/api/history", "/api/stream", "/api/push"];
-    let writes = ["/api/auth/redeem", "/api/auth/logout", "/api/nickname", "/api/chat", "/api/chat/stop", "/api/seen"];
+    let reads = [
+        "/",
+        "/chat",
+        "/api/health",
+        "/api/auth/status",
+        "/api/history",
+        "/api/stream",
+        "/api/push",
+    ];
+    let writes = [
+        "/api/auth/redeem",
+        "/api/auth/logout",
+        "/api/nickname",
+        "/api/chat",
+        "/api/chat/stop",
+        "/api/seen",
+    ];
     let wrong = |target: &str, methods: &[&str], allowed: &str| {
         for method in methods {
             let answer = Answer::read(john.request(method, target, &[], b""));
@@ -210,7 +285,13 @@ fn nobody_gets_in_without_a_session() {
 #[test]
 fn what_is_not_http_ends_its_own_connection_only() {
     let harness = Harness::start();
-    for bytes in ["\r\n\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "\u{16}\u{3}\u{1}\0"] {
+    for bytes in [
+        "\r\n\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        "\u{16}\u{3}\u{1}\0",
+    ] {
         let mut connection = Connection::open(harness.address()).unwrap();
         connection.write(bytes.as_bytes());
     }

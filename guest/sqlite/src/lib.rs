@@ -11,6 +11,7 @@ mod cache;
 mod connection;
 mod error;
 mod file;
+mod handle;
 mod row;
 mod statement;
 mod value;

@@ -25,11 +25,13 @@ impl Guest for Component {
     }
 
     fn start() -> Result<(), Error> {
-        enter(|plugin, host| plugin.start(host)).ok_or(Error::Busy)?.map_err(|error| match error {
-            StartError::AlreadyStarted => Error::AlreadyStarted,
-            StartError::Open(OpenError::Store(error)) => error.into(),
-            StartError::Open(error) => Error::Other(error.to_string()),
-        })
+        enter(|plugin, host| plugin.start(host))
+            .ok_or(Error::Busy)?
+            .map_err(|error| match error {
+                StartError::AlreadyStarted => Error::AlreadyStarted,
+                StartError::Open(OpenError::Store(error)) => error.into(),
+                StartError::Open(error) => Error::Other(error.to_string()),
+            })
     }
 
     fn stop() -> Result<(), Error> {
@@ -43,11 +45,13 @@ impl Guest for Component {
             Priority::High => "high",
             Priority::Urgent => "urgent",
         };
-        let delivered = enter(|plugin, host| {
-            plugin.send_to_user(host, &user_id, &message.content, &message.source, priority)
+        let delivered =
+            enter(|plugin, host| plugin.send_to_user(host, &user_id, &message.content, &message.source, priority))
+                .ok_or(Error::Busy)??;
+        Ok(Delivery {
+            connections: delivered.connections,
+            id: id(delivered.id),
         })
-        .ok_or(Error::Busy)??;
-        Ok(Delivery { connections: delivered.connections, id: id(delivered.id) })
     }
 
     fn on_agent_event(ticket: Ticket, event: WitEvent) -> Result<(), Error> {
@@ -75,7 +79,12 @@ impl From<Entry> for WitEntry {
             Role::Agent => WitRole::Agent,
             Role::Nudge => WitRole::Nudge,
         };
-        Self { id: id(entry.id), role, text: entry.text, at_ms: id(entry.at_ms) }
+        Self {
+            id: id(entry.id),
+            role,
+            text: entry.text,
+            at_ms: id(entry.at_ms),
+        }
     }
 }
 

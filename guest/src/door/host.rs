@@ -15,7 +15,10 @@ pub(super) struct ComponentHost;
 impl Host for ComponentHost {
     fn now_ms(&mut self) -> i64 {
         let now = wall_clock::now();
-        let ms = now.seconds.saturating_mul(1_000).saturating_add(u64::from(now.nanoseconds) / 1_000_000);
+        let ms = now
+            .seconds
+            .saturating_mul(1_000)
+            .saturating_add(u64::from(now.nanoseconds) / 1_000_000);
         i64::try_from(ms).unwrap_or(i64::MAX)
     }
 
@@ -26,7 +29,10 @@ impl Host for ComponentHost {
     fn setting(&mut self, key: &str) -> Result<Option<String>, Unreadable> {
         store::get(key).map_err(|error| {
             let (store::Error::Upstream(reason) | store::Error::Io(reason)) = error;
-            Unreadable { what: key.to_owned(), reason }
+            Unreadable {
+                what: key.to_owned(),
+                reason,
+            }
         })
     }
 
@@ -36,13 +42,18 @@ impl Host for ComponentHost {
                 secrets::Error::NotGranted => "the configuration does not grant it".to_owned(),
                 secrets::Error::Other(reason) => reason,
             };
-            Unreadable { what: format!("the secret {name}"), reason }
+            Unreadable {
+                what: format!("the secret {name}"),
+                reason,
+            }
         })
     }
 
     fn enqueue(&mut self, user_id: &str, message: &str) -> Result<Ticket, EnqueueError> {
         agent::enqueue(user_id, message).map_err(|error| match error {
-            agent::Error::QueueFull(full) => EnqueueError::Full { retry_after_ms: full.retry_after_ms },
+            agent::Error::QueueFull(full) => EnqueueError::Full {
+                retry_after_ms: full.retry_after_ms,
+            },
             agent::Error::MessageTooLong(max_bytes) => EnqueueError::TooLong { max_bytes },
             agent::Error::InvalidUserId => EnqueueError::Other("not a user id".to_owned()),
             agent::Error::Other(reason) => EnqueueError::Other(reason),
@@ -62,7 +73,14 @@ impl Host for ComponentHost {
     }
 
     fn close(&mut self, topic: &str, reason: CloseReason) -> Result<u32, PublishError> {
-        push::close(topic, &push::Reason { code: reason.code, text: reason.text.to_owned() }).map_err(refused)
+        push::close(
+            topic,
+            &push::Reason {
+                code: reason.code,
+                text: reason.text.to_owned(),
+            },
+        )
+        .map_err(refused)
     }
 }
 

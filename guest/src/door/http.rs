@@ -25,7 +25,13 @@ pub(super) fn busy() -> Response {
 
 /// The request as the router takes it.
 pub(super) fn from_wit(request: wit::Request) -> Request {
-    Request::new(request.method, &request.target, request.headers, request.body, request.client)
+    Request::new(
+        request.method,
+        &request.target,
+        request.headers,
+        request.body,
+        request.client,
+    )
 }
 
 /// A response as the host takes it.
@@ -46,13 +52,17 @@ pub(super) fn hold(hold: Hold) -> wit::Hold {
             Wire::Json => wit::HoldMode::Response,
         },
         topics: hold.topics.into_iter().map(|topic| topic.name(hold.wire)).collect(),
-        keep_alive: hold
-            .keep_alive
-            .map(|(frame, every_ms)| wit::KeepAlive { frame: frame.as_bytes().to_vec(), every_ms }),
+        keep_alive: hold.keep_alive.map(|(frame, every_ms)| wit::KeepAlive {
+            frame: frame.as_bytes().to_vec(),
+            every_ms,
+        }),
         life_ms: hold.life_ms,
     }
 }
 
 fn headers(headers: Vec<(&'static str, String)>) -> Vec<(String, Vec<u8>)> {
-    headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect()
+    headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+        .collect()
 }

@@ -70,7 +70,9 @@ impl Line {
             line.truncate(line.floor_char_boundary(MAX_LINE_BYTES));
             line.push('…');
         }
-        line.chars().map(|character| if is_disruptive(character) { ' ' } else { character }).collect()
+        line.chars()
+            .map(|character| if is_disruptive(character) { ' ' } else { character })
+            .collect()
     }
 }
 

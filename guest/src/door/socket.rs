@@ -10,17 +10,24 @@ impl Guest for Component {
     fn open(connection: Connection, request: Request) -> WitOpening {
         let request = from_wit(request);
         match enter(|plugin, host| plugin.open_socket(host, connection, &request)) {
-            Some(Opening::Accepted(terms, messages)) => {
-                WitOpening::Accepted(Accepted { hold: hold(terms), messages })
-            }
+            Some(Opening::Accepted(terms, messages)) => WitOpening::Accepted(Accepted {
+                hold: hold(terms),
+                messages,
+            }),
             Some(Opening::Refused(response)) => WitOpening::Refused(to_wit(response)),
             None => WitOpening::Refused(to_wit(busy())),
         }
     }
 
     fn message(connection: Connection, text: String) -> Vec<String> {
-        enter(|plugin, host| plugin.socket_message(host, connection, &text))
-            .unwrap_or_else(|| vec![Event::End { reason: EndReason::Reload }.json()])
+        enter(|plugin, host| plugin.socket_message(host, connection, &text)).unwrap_or_else(|| {
+            vec![
+                Event::End {
+                    reason: EndReason::Reload,
+                }
+                .json(),
+            ]
+        })
     }
 
     fn closed(connection: Connection) {

@@ -20,15 +20,17 @@ impl Guest for Component {
     }
 
     fn call_tool(name: String, arguments: String) -> Result<String, Error> {
-        enter(|plugin, host| plugin.call_tool(host, &name, &arguments)).ok_or(Error::Busy)?.map_err(|error| match error {
-            ToolError::Unknown(name) => Error::UnknownTool(name),
-            ToolError::Arguments(sentence) => Error::InvalidArguments(sentence),
-            ToolError::Refused(sentence) => Error::Refused(sentence),
-            ToolError::Store(error) | ToolError::Open(OpenError::Store(error)) => match error {
-                StoreError::Newer { .. } => Error::NewerData(error.to_string()),
-                _ => Error::Storage(error.to_string()),
-            },
-            ToolError::Open(error) => Error::Other(error.to_string()),
-        })
+        enter(|plugin, host| plugin.call_tool(host, &name, &arguments))
+            .ok_or(Error::Busy)?
+            .map_err(|error| match error {
+                ToolError::Unknown(name) => Error::UnknownTool(name),
+                ToolError::Arguments(sentence) => Error::InvalidArguments(sentence),
+                ToolError::Refused(sentence) => Error::Refused(sentence),
+                ToolError::Store(error) | ToolError::Open(OpenError::Store(error)) => match error {
+                    StoreError::Newer { .. } => Error::NewerData(error.to_string()),
+                    _ => Error::Storage(error.to_string()),
+                },
+                ToolError::Open(error) => Error::Other(error.to_string()),
+            })
     }
 }

@@ -1,8 +1,8 @@
 //! The web side for hosts that know only the standard. A connection to be held is asked for with the headers of
 //! GRIP, which proxies such as Pushpin understand.
 
-use super::http::answer;
 use super::Component;
+use super::http::answer;
 use crate::bindings::exports::wasi::http::incoming_handler::{Guest, IncomingRequest, ResponseOutparam};
 use crate::bindings::wasi::http::types::{ErrorCode, Fields, Method, OutgoingBody, OutgoingResponse};
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
@@ -85,10 +85,17 @@ fn read_body(stream: &InputStream) -> Result<Vec<u8>, Broken> {
 }
 
 fn write(response: Response, out: ResponseOutparam) -> Result<(), Broken> {
-    let mut entries: Vec<(String, Vec<u8>)> =
-        response.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
+    let mut entries: Vec<(String, Vec<u8>)> = response
+        .headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+        .collect();
     if let Some(hold) = &response.hold {
-        entries.extend(grip(hold).into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())));
+        entries.extend(
+            grip(hold)
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.into_bytes())),
+        );
     }
     let Ok(fields) = Fields::from_list(&entries) else {
         ResponseOutparam::set(out, Err(ErrorCode::InternalError(None)));

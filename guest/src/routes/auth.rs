@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Done, Problem, body, signed_in};
+use crate::broadcast;
 use crate::cookie;
 use crate::event::{EndReason, Event};
 use crate::host::Host;
@@ -13,7 +14,6 @@ use crate::service::Service;
 use crate::store::{InviteKind, Redemption, Session};
 use crate::token::Token;
 use crate::topic::Topic;
-use crate::broadcast;
 
 /// Minutes a code for another device is good for: as long as it takes to type it there.
 const DEVICE_CODE_MINUTES: u32 = 10;
@@ -90,11 +90,14 @@ pub(super) fn sign_in(
     let token = Token::generate(&mut host.random());
     let now_ms = host.now_ms();
     let hash = service.code_key.hash(code);
-    match service.store.redeem(&hash, &token.hash(), current.as_ref(), may_switch, now_ms)? {
+    match service
+        .store
+        .redeem(&hash, &token.hash(), current.as_ref(), may_switch, now_ms)?
+    {
         Redemption::Invalid => Err(Problem::InvalidCode),
-        Redemption::SignedInAsOther => {
-            Err(Problem::SignedInAs(current.map(|session| session.nickname).unwrap_or_default()))
-        }
+        Redemption::SignedInAsOther => Err(Problem::SignedInAs(
+            current.map(|session| session.nickname).unwrap_or_default(),
+        )),
         Redemption::Done(session) => {
             if let Some(left) = current.filter(|left| left.friend_id != session.friend_id) {
                 service.store.end_session(left.id)?;
@@ -114,7 +117,14 @@ pub(super) fn link(service: &mut Service, host: &mut dyn Host, request: &Request
     let now_ms = host.now_ms();
     service.store.add_device_invite(session.friend_id, &invite, now_ms)?;
     let url = service.settings.base_url.invite_link(code.as_str());
-    Ok(Response::json(200, &LinkAnswer { code: code.as_str(), url, expires_at: invite.expires_at_ms }))
+    Ok(Response::json(
+        200,
+        &LinkAnswer {
+            code: code.as_str(),
+            url,
+            expires_at: invite.expires_at_ms,
+        },
+    ))
 }
 
 /// `POST /api/auth/logout`. Without a session there is nothing to end, which is no error. An answer being made

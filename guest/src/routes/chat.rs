@@ -44,7 +44,11 @@ pub(super) fn say(service: &mut Service, host: &mut dyn Host, request: &Request)
     let session = signed_in(service, host, request)?;
     let SayBody { message, stream, id } = body(request)?;
     let said = take(service, host, &session, &message, id.as_deref())?;
-    if stream { streamed(service, &session, &said) } else { whole(service, &session, &said) }
+    if stream {
+        streamed(service, &session, &said)
+    } else {
+        whole(service, &session, &said)
+    }
 }
 
 /// Takes a message, by whichever transport it came.
@@ -80,10 +84,20 @@ pub(crate) fn whole_answer(content: &str) -> Response {
 /// The answer as a stream: what there is of it now, then the rest as it comes.
 fn streamed(service: &Service, session: &Session, said: &Said) -> Result<Response, Problem> {
     let message_id = said.message_id;
-    let mut body = sse::frame(None, &Event::Accepted { id: message_id, client_id: None }.json());
+    let mut body = sse::frame(
+        None,
+        &Event::Accepted {
+            id: message_id,
+            client_id: None,
+        }
+        .json(),
+    );
     let mut push = |event: Event<'_>| body.push_str(&sse::frame(None, &event.json()));
     if said.state.is_open() {
-        let text = service.answers.get(session.friend_id, message_id).map_or("", |answer| answer.text.as_str());
+        let text = service
+            .answers
+            .get(session.friend_id, message_id)
+            .map_or("", |answer| answer.text.as_str());
         for content in broadcast::pieces(text) {
             push(Event::Text { message: None, content });
         }
@@ -96,7 +110,11 @@ fn streamed(service: &Service, session: &Session, said: &Said) -> Result<Respons
         return Ok(event_stream(body).held(hold));
     }
     if said.state == State::Failed {
-        push(Event::Error { message: None, client_id: None, error: AGENT_FAILED });
+        push(Event::Error {
+            message: None,
+            client_id: None,
+            error: AGENT_FAILED,
+        });
     } else {
         if let Some(reply) = service.store.reply_to(message_id)? {
             for content in broadcast::pieces(&reply.text) {

@@ -49,12 +49,7 @@ pub(crate) fn answer(service: &mut Service, host: &mut dyn Host, request: &Reque
     finished(request, response)
 }
 
-fn dispatch(
-    service: &mut Service,
-    host: &mut dyn Host,
-    request: &Request,
-    route: Route,
-) -> Result<Response, Problem> {
+fn dispatch(service: &mut Service, host: &mut dyn Host, request: &Request, route: Route) -> Result<Response, Problem> {
     if request.body.len() > MAX_BODY_BYTES {
         return Err(Problem::TooLarge);
     }
@@ -64,7 +59,13 @@ fn dispatch(
     match route {
         Route::Page => page::page(service, host, request),
         Route::Asset(asset) => Ok(page::asset(request, asset)),
-        Route::Health => Ok(Response::json(200, &Health { ok: true, service: "friends-chat" })),
+        Route::Health => Ok(Response::json(
+            200,
+            &Health {
+                ok: true,
+                service: "friends-chat",
+            },
+        )),
         Route::AuthStatus => auth::status(service, host, request),
         Route::Redeem => auth::redeem(service, host, request),
         Route::Link => auth::link(service, host, request),
@@ -80,7 +81,11 @@ fn dispatch(
 }
 
 fn finished(request: &Request, response: Response) -> Response {
-    if request.method == "HEAD" { response.without_body() } else { response }
+    if request.method == "HEAD" {
+        response.without_body()
+    } else {
+        response
+    }
 }
 
 /// Who a request is from; nobody is a problem.
@@ -106,7 +111,9 @@ fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
 
 /// A query parameter that is a number not below zero.
 fn number(request: &Request, name: &str) -> Result<Option<i64>, Problem> {
-    let Some(text) = request.query_value(name) else { return Ok(None) };
+    let Some(text) = request.query_value(name) else {
+        return Ok(None);
+    };
     match text.parse() {
         Ok(number) if number >= 0 => Ok(Some(number)),
         _ => Err(Problem::Shape(format!("{name} must be a whole number"))),

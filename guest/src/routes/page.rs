@@ -3,12 +3,12 @@
 use super::problem::signed_in_as;
 use super::{Problem, auth};
 use crate::assets::{self, Asset};
+use crate::fetcher;
 use crate::host::Host;
 use crate::request::Request;
 use crate::response::Response;
 use crate::service::Service;
 use crate::text::html_escaped;
-use crate::fetcher;
 
 /// Nothing from elsewhere, nothing inline, no frame around it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -27,7 +27,9 @@ const BAD_INVITE: &str =
 
 /// `GET /` and `GET /chat`, with or without an invite.
 pub(super) fn page(service: &mut Service, host: &mut dyn Host, request: &Request) -> Result<Response, Problem> {
-    let Some(index) = assets::find("index.html") else { return Ok(Response::error(404, "Not found")) };
+    let Some(index) = assets::find("index.html") else {
+        return Ok(Response::error(404, "Not found"));
+    };
     let Some(code) = request.query_value("invite").filter(|_| request.path == "/chat") else {
         return Ok(secured(asset(request, index)));
     };
@@ -47,7 +49,11 @@ pub(super) fn page(service: &mut Service, host: &mut dyn Host, request: &Request
 /// A file, as the client can take it, or nothing where the client has it already.
 pub(super) fn asset(request: &Request, asset: &'static Asset) -> Response {
     let is_gzipped = accepts_gzip(request);
-    let tag = if is_gzipped { format!("\"{}-gz\"", asset.tag) } else { format!("\"{}\"", asset.tag) };
+    let tag = if is_gzipped {
+        format!("\"{}-gz\"", asset.tag)
+    } else {
+        format!("\"{}\"", asset.tag)
+    };
     let has_it = request
         .headers_named("if-none-match")
         .flat_map(|line| line.split(','))
@@ -85,9 +91,15 @@ fn secured(response: Response) -> Response {
 }
 
 fn accepts_gzip(request: &Request) -> bool {
-    request.headers_named("accept-encoding").flat_map(|line| line.split(',')).any(|coding| {
-        let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
-        let is_refused = quality.trim().strip_prefix("q=").is_some_and(|q| q.trim_matches(['0', '.']).is_empty());
-        name.trim().eq_ignore_ascii_case("gzip") && !is_refused
-    })
+    request
+        .headers_named("accept-encoding")
+        .flat_map(|line| line.split(','))
+        .any(|coding| {
+            let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+            let is_refused = quality
+                .trim()
+                .strip_prefix("q=")
+                .is_some_and(|q| q.trim_matches(['0', '.']).is_empty());
+            name.trim().eq_ignore_ascii_case("gzip") && !is_refused
+        })
 }

@@ -57,7 +57,11 @@ impl From<SayError> for Problem {
 impl Problem {
     /// The response that says so.
     pub(crate) fn into_response(self) -> Response {
-        let Explanation { status, sentence, retry_after_s } = self.explain();
+        let Explanation {
+            status,
+            sentence,
+            retry_after_s,
+        } = self.explain();
         let response = Response::error(status, &sentence);
         match retry_after_s {
             Some(seconds) => response.with("retry-after", seconds.to_string()),
@@ -67,7 +71,11 @@ impl Problem {
 
     /// The words for it; what the owner should know goes to the log.
     pub(crate) fn explain(self) -> Explanation {
-        let once = |status, sentence| Explanation { status, sentence, retry_after_s: None };
+        let once = |status, sentence| Explanation {
+            status,
+            sentence,
+            retry_after_s: None,
+        };
         let retry = |status, sentence, seconds| Explanation {
             status,
             sentence: Cow::Borrowed(sentence),
@@ -78,9 +86,10 @@ impl Problem {
             Self::NotFound => once(404, "Not found".into()),
             Self::InvalidCode => once(401, "Invalid or expired invite code".into()),
             Self::SignedInAs(nickname) => once(409, signed_in_as(&nickname).into()),
-            Self::NotSaidToBeJson => {
-                once(415, "Send JSON, and say so with the header Content-Type: application/json".into())
-            }
+            Self::NotSaidToBeJson => once(
+                415,
+                "Send JSON, and say so with the header Content-Type: application/json".into(),
+            ),
             Self::NotJson => once(400, "The body is not JSON".into()),
             Self::Shape(sentence) => once(400, sentence.into()),
             Self::TooLarge => once(413, "That is too long: a request may have 64 KiB at most".into()),
@@ -98,14 +107,25 @@ impl Problem {
             Self::Say(SayError::TooLong { .. }) => once(413, "That message is too long for the agent".into()),
             Self::Say(error) => {
                 tracing::error!(%error, "a message was not taken");
-                retry(503, "The agent cannot be reached at the moment. Please try again later.", STORAGE_RETRY_S)
+                retry(
+                    503,
+                    "The agent cannot be reached at the moment. Please try again later.",
+                    STORAGE_RETRY_S,
+                )
             }
             Self::Store(error) => {
                 tracing::error!(%error, "a request failed");
                 if error.is_passing() {
-                    retry(503, "That could not be saved at the moment. Please try again later.", STORAGE_RETRY_S)
+                    retry(
+                        503,
+                        "That could not be saved at the moment. Please try again later.",
+                        STORAGE_RETRY_S,
+                    )
                 } else {
-                    once(500, "Something went wrong. The owner finds the details in the log.".into())
+                    once(
+                        500,
+                        "Something went wrong. The owner finds the details in the log.".into(),
+                    )
                 }
             }
         }

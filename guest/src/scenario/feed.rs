@@ -20,8 +20,14 @@ fn a_feed_begins_with_who_it_is_for() {
     assert!(response.body.starts_with(b"retry: 2000\n\n"));
     assert_eq!(header(&response, "x-accel-buffering"), Some("no"));
     let hello = &events(&response)[0];
-    assert_eq!((&hello["type"], &hello["agent"], &hello["unread"]), (&json!("hello"), &json!("idle"), &json!(0)));
-    assert_eq!((&hello["username"], &hello["name"], &hello["latest"]), (&json!("john"), &json!("the agent"), &json!(0)));
+    assert_eq!(
+        (&hello["type"], &hello["agent"], &hello["unread"]),
+        (&json!("hello"), &json!("idle"), &json!(0))
+    );
+    assert_eq!(
+        (&hello["username"], &hello["name"], &hello["latest"]),
+        (&json!("john"), &json!("the agent"), &json!(0))
+    );
     let names: Vec<String> = response.hold.unwrap().topics.iter().map(ToString::to_string).collect();
     assert_eq!(names, ["friend/1", "session/1", "all"]);
     let again = scenario.get(&mut john, "/api/push");
@@ -37,7 +43,13 @@ fn a_page_gets_exactly_what_it_missed() {
     let second = scenario.say(&mut john, "two");
     scenario.agent(2, AgentEvent::Delta("so far".to_owned()));
 
-    let response = scenario.request(&mut john, "GET", "/api/stream", &[("last-event-id", &first.to_string())], b"");
+    let response = scenario.request(
+        &mut john,
+        "GET",
+        "/api/stream",
+        &[("last-event-id", &first.to_string())],
+        b"",
+    );
     let told = events(&response);
     assert_eq!(types(&told), ["hello", "reply", "message", "text"]);
     assert_eq!(told[0]["agent"], "answering");
@@ -48,10 +60,17 @@ fn a_page_gets_exactly_what_it_missed() {
     let response = scenario.get(&mut john, &format!("/api/stream?after={second}"));
     let told = events(&response);
     assert_eq!(types(&told), ["hello", "state", "text"]);
-    assert_eq!(told[1], json!({"type": "state", "message": second, "state": "answering"}));
+    assert_eq!(
+        told[1],
+        json!({"type": "state", "message": second, "state": "answering"})
+    );
     for after in ["99999", "-1", "junk", ""] {
         let response = scenario.get(&mut john, &format!("/api/stream?after={after}"));
-        let expected: &[&str] = if after == "99999" { &["hello", "resync", "text"] } else { &["hello", "text"] };
+        let expected: &[&str] = if after == "99999" {
+            &["hello", "resync", "text"]
+        } else {
+            &["hello", "text"]
+        };
         assert_eq!(types(&events(&response)), expected, "{after}");
     }
 }
@@ -63,7 +82,10 @@ fn a_gap_too_long_says_resync() {
     for _ in 0..501 {
         nudge(&mut scenario, "friend:john", "hi").unwrap();
     }
-    assert_eq!(types(&events(&scenario.get(&mut john, "/api/stream?after=0"))), ["hello", "resync"]);
+    assert_eq!(
+        types(&events(&scenario.get(&mut john, "/api/stream?after=0"))),
+        ["hello", "resync"]
+    );
     assert_eq!(events(&scenario.get(&mut john, "/api/stream?after=1")).len(), 501);
 }
 
@@ -75,8 +97,14 @@ fn a_nudge_reaches_who_is_there_and_waits_for_who_is_not() {
     let (reached, id) = nudge(&mut scenario, "friend:john", "*hey*").unwrap();
     assert_eq!(reached, 2, "a stream and a WebSocket");
     let sent = &scenario.published("friend/1")[0];
-    assert_eq!((&sent["type"], &sent["content"], &sent["html"]), (&json!("nudge"), &json!("*hey*"), &json!("<p><em>hey</em></p>\n")));
-    assert_eq!((&sent["source"], &sent["priority"]), (&json!("background-agent"), &json!("high")));
+    assert_eq!(
+        (&sent["type"], &sent["content"], &sent["html"]),
+        (&json!("nudge"), &json!("*hey*"), &json!("<p><em>hey</em></p>\n"))
+    );
+    assert_eq!(
+        (&sent["source"], &sent["priority"]),
+        (&json!("background-agent"), &json!("high"))
+    );
     assert_eq!(sent["timestamp"], json!(1_700_000_000_000_i64));
 
     scenario.host.connections = 0;
@@ -86,31 +114,55 @@ fn a_nudge_reaches_who_is_there_and_waits_for_who_is_not() {
     assert_eq!(types(&told), ["hello", "nudge", "nudge"]);
     assert_eq!(told[0]["unread"], 2);
     let history = body(&scenario.get(&mut john, "/api/history"));
-    assert_eq!((&history["entries"][0]["state"], &history["entries"][1]["state"]), (&json!("stored"), &json!("pushed")));
+    assert_eq!(
+        (&history["entries"][0]["state"], &history["entries"][1]["state"]),
+        (&json!("stored"), &json!("pushed"))
+    );
 
     assert_eq!(scenario.post(&mut john, "/api/seen", json!({ "id": id })).status, 200);
-    assert_eq!(scenario.published("friend/1").last(), Some(&json!({"type": "seen", "id": id})));
+    assert_eq!(
+        scenario.published("friend/1").last(),
+        Some(&json!({"type": "seen", "id": id}))
+    );
     let told = events(&scenario.get(&mut john, "/api/stream"));
-    assert_eq!((types(&told), &told[0]["unread"], &told[1]["id"]), (vec!["hello", "nudge"], &json!(1), &json!(later)));
+    assert_eq!(
+        (types(&told), &told[0]["unread"], &told[1]["id"]),
+        (vec!["hello", "nudge"], &json!(1), &json!(later))
+    );
     scenario.post(&mut john, "/api/seen", json!({ "id": 1_000_000 }));
-    assert_eq!(body(&scenario.get(&mut john, "/api/history"))["entries"][0]["state"], "seen");
+    assert_eq!(
+        body(&scenario.get(&mut john, "/api/history"))["entries"][0]["state"],
+        "seen"
+    );
     let (_, third) = nudge(&mut scenario, "friend:john", "one more").unwrap();
     assert!(third > later);
-    assert_eq!(events(&scenario.get(&mut john, "/api/stream"))[0]["unread"], 1, "what was not there was not seen");
+    assert_eq!(
+        events(&scenario.get(&mut john, "/api/stream"))[0]["unread"],
+        1,
+        "what was not there was not seen"
+    );
 }
 
 #[test]
 fn a_nudge_to_nobody_says_which() {
     let mut scenario = Scenario::started("feed_nobody.db");
     scenario.friend("john");
-    scenario.tool("friends_chat_revoke", json!({"username": "john"})).unwrap();
+    scenario
+        .tool("friends_chat_revoke", json!({"username": "john"}))
+        .unwrap();
     assert!(nudge(&mut scenario, "friend:john", "kept").is_ok());
     assert!(matches!(nudge(&mut scenario, "friend:jane", "x"), Err(CallError::UnknownUser(id)) if id == "friend:jane"));
     for id in ["john", "web:john", "friend:", "friend:JOHN", ""] {
-        assert!(matches!(nudge(&mut scenario, id, "x"), Err(CallError::MalformedUserId(_))), "{id}");
+        assert!(
+            matches!(nudge(&mut scenario, id, "x"), Err(CallError::MalformedUserId(_))),
+            "{id}"
+        );
     }
     for content in ["", "  ", &"x".repeat(65_537)] {
-        assert!(matches!(nudge(&mut scenario, "friend:john", content), Err(CallError::Invalid(_))));
+        assert!(matches!(
+            nudge(&mut scenario, "friend:john", content),
+            Err(CallError::Invalid(_))
+        ));
     }
 }
 
@@ -122,24 +174,46 @@ fn friends_never_hear_each_other() {
     scenario.answer(1, "secret too");
     nudge(&mut scenario, "friend:john", "secret nudge").unwrap();
     assert!(scenario.published("friend/2").is_empty());
-    assert_eq!(types(&events(&scenario.get(&mut jane, "/api/stream?after=0"))), ["hello"]);
-    assert_eq!(body(&scenario.get(&mut jane, "/api/history?limit=200"))["entries"], json!([]));
+    assert_eq!(
+        types(&events(&scenario.get(&mut jane, "/api/stream?after=0"))),
+        ["hello"]
+    );
+    assert_eq!(
+        body(&scenario.get(&mut jane, "/api/history?limit=200"))["entries"],
+        json!([])
+    );
 }
 
 #[test]
 fn history_comes_in_pages_newest_first() {
     let mut scenario = Scenario::started("feed_pages.db");
     let mut john = scenario.friend("john");
-    let ids: Vec<i64> = (0..5).map(|_| nudge(&mut scenario, "friend:john", "hi").unwrap().1).collect();
+    let ids: Vec<i64> = (0..5)
+        .map(|_| nudge(&mut scenario, "friend:john", "hi").unwrap().1)
+        .collect();
     let page = body(&scenario.get(&mut john, "/api/history?limit=2"));
-    assert_eq!((&page["entries"][0]["id"], &page["entries"][1]["id"], &page["more"]), (&json!(ids[4]), &json!(ids[3]), &json!(true)));
+    assert_eq!(
+        (&page["entries"][0]["id"], &page["entries"][1]["id"], &page["more"]),
+        (&json!(ids[4]), &json!(ids[3]), &json!(true))
+    );
     let page = body(&scenario.get(&mut john, &format!("/api/history?limit=3&before={}", ids[3])));
-    assert_eq!((page["entries"].as_array().unwrap().len(), &page["more"]), (3, &json!(false)));
+    assert_eq!(
+        (page["entries"].as_array().unwrap().len(), &page["more"]),
+        (3, &json!(false))
+    );
     for query in ["limit=0", "limit=201", "limit=x", "before=x", "before=-1"] {
-        assert_eq!(scenario.get(&mut john, &format!("/api/history?{query}")).status, 400, "{query}");
+        assert_eq!(
+            scenario.get(&mut john, &format!("/api/history?{query}")).status,
+            400,
+            "{query}"
+        );
     }
     let entries = scenario.plugin.history("friend:john", 2).unwrap();
-    assert_eq!(entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), &ids[3..], "for the host, oldest first");
+    assert_eq!(
+        entries.iter().map(|entry| entry.id).collect::<Vec<_>>(),
+        &ids[3..],
+        "for the host, oldest first"
+    );
 }
 
 #[test]
@@ -151,22 +225,39 @@ fn what_is_too_long_for_a_frame_becomes_resync() {
     assert_eq!(scenario.published("friend/1"), [json!({"type": "resync"})]);
 }
 
-fn open(scenario: &mut Scenario, browser: &Browser, connection: u64, headers: &[(&str, &str)]) -> Result<Vec<Value>, u16> {
-    let mut all: Vec<(String, Vec<u8>)> =
-        headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-    all.extend(browser.cookie.iter().map(|cookie| ("cookie".to_owned(), cookie.clone().into_bytes())));
+fn open(
+    scenario: &mut Scenario,
+    browser: &Browser,
+    connection: u64,
+    headers: &[(&str, &str)],
+) -> Result<Vec<Value>, u16> {
+    let mut all: Vec<(String, Vec<u8>)> = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    all.extend(
+        browser
+            .cookie
+            .iter()
+            .map(|cookie| ("cookie".to_owned(), cookie.clone().into_bytes())),
+    );
     let request = Request::new("GET".to_owned(), "/api/socket", all, Vec::new(), String::new());
     match scenario.plugin.open_socket(&mut scenario.host, connection, &request) {
         Opening::Accepted(hold, messages) => {
             assert!(hold.topics.iter().any(|topic| topic.name(hold.wire) == "friend/1/ws"));
-            Ok(messages.iter().map(|json| serde_json::from_str(json).unwrap()).collect())
+            Ok(messages
+                .iter()
+                .map(|json| serde_json::from_str(json).unwrap())
+                .collect())
         }
         Opening::Refused(response) => Err(response.status),
     }
 }
 
 fn tell(scenario: &mut Scenario, connection: u64, message: Value) -> Vec<Value> {
-    let answers = scenario.plugin.socket_message(&mut scenario.host, connection, &message.to_string());
+    let answers = scenario
+        .plugin
+        .socket_message(&mut scenario.host, connection, &message.to_string());
     answers.iter().map(|json| serde_json::from_str(json).unwrap()).collect()
 }
 
@@ -176,13 +267,22 @@ fn a_websocket_carries_the_same_feed_and_takes_messages() {
     let mut john = scenario.friend("john");
     let hello = open(&mut scenario, &john, 7, &[("origin", "http://localhost:3001")]).unwrap();
     assert_eq!(hello, events(&scenario.get(&mut john, "/api/stream")));
-    let answer = tell(&mut scenario, 7, json!({"type": "message", "message": "hello", "id": "c1"}));
+    let answer = tell(
+        &mut scenario,
+        7,
+        json!({"type": "message", "message": "hello", "id": "c1"}),
+    );
     assert_eq!(answer, [json!({"type": "accepted", "id": 1, "client_id": "c1"})]);
     assert_eq!(scenario.host.queue.len(), 1);
     assert!(tell(&mut scenario, 7, json!({"type": "stop"})).is_empty());
     assert!(scenario.host.told.contains(&Told::Cancelled(1)));
     assert!(tell(&mut scenario, 7, json!({"type": "seen", "id": 1})).is_empty());
-    for bad in [json!({"type": "message"}), json!({"type": "message", "message": " "}), json!({"type": "dance"}), json!(5)] {
+    for bad in [
+        json!({"type": "message"}),
+        json!({"type": "message", "message": " "}),
+        json!({"type": "dance"}),
+        json!(5),
+    ] {
         assert_eq!(types(&tell(&mut scenario, 7, bad)), ["error"]);
     }
 }
@@ -192,9 +292,14 @@ fn a_websocket_needs_a_session_and_the_own_origin() {
     let mut scenario = Scenario::started("feed_origin.db");
     let john = scenario.friend("john");
     assert_eq!(open(&mut scenario, &Browser::default(), 1, &[]), Err(401));
-    assert_eq!(open(&mut scenario, &john, 1, &[("origin", "https://evil.example")]), Err(403));
+    assert_eq!(
+        open(&mut scenario, &john, 1, &[("origin", "https://evil.example")]),
+        Err(403)
+    );
     open(&mut scenario, &john, 1, &[]).unwrap();
-    scenario.tool("friends_chat_revoke", json!({"username": "john"})).unwrap();
+    scenario
+        .tool("friends_chat_revoke", json!({"username": "john"}))
+        .unwrap();
     let code = scenario.host.told.iter().find_map(|told| match told {
         Told::Closed(topic, reason) if topic == "session/1/ws" => Some(reason.code),
         _ => None,

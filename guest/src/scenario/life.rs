@@ -15,16 +15,25 @@ fn a_plugin_that_does_not_run_answers_503_everywhere() {
         assert_eq!(response.status, 503, "{path}");
         assert!(header(&response, "retry-after").is_some() && body(&response)["error"].is_string());
     }
-    let error = scenario.plugin.send_to_user(&mut scenario.host, "friend:john", "hi", "cron", "low").unwrap_err();
+    let error = scenario
+        .plugin
+        .send_to_user(&mut scenario.host, "friend:john", "hi", "cron", "low")
+        .unwrap_err();
     assert!(matches!(error, CallError::NotStarted));
-    let error = scenario.plugin.on_agent_event(&mut scenario.host, 1, AgentEvent::Done).unwrap_err();
+    let error = scenario
+        .plugin
+        .on_agent_event(&mut scenario.host, 1, AgentEvent::Done)
+        .unwrap_err();
     assert!(matches!(error, CallError::NotStarted));
 }
 
 #[test]
 fn switched_off_means_started_and_not_running() {
     let mut scenario = Scenario::new("life_off.db");
-    scenario.host.settings.insert("channels.friends.enabled".to_owned(), "false".to_owned());
+    scenario
+        .host
+        .settings
+        .insert("channels.friends.enabled".to_owned(), "false".to_owned());
     scenario.plugin.start(&mut scenario.host).unwrap();
     assert_eq!(scenario.get(&mut Browser::default(), "/api/health").status, 503);
     assert!(!wasi_sqlite::exists("life_off.db").unwrap());
@@ -34,10 +43,16 @@ fn switched_off_means_started_and_not_running() {
 #[test]
 fn a_second_start_is_an_error_and_a_second_stop_is_none() {
     let mut scenario = Scenario::started("life_twice.db");
-    assert!(matches!(scenario.plugin.start(&mut scenario.host), Err(StartError::AlreadyStarted)));
+    assert!(matches!(
+        scenario.plugin.start(&mut scenario.host),
+        Err(StartError::AlreadyStarted)
+    ));
     assert_eq!(scenario.get(&mut Browser::default(), "/api/health").status, 200);
     scenario.plugin.stop(&mut scenario.host).unwrap();
-    assert_eq!(scenario.published("all"), [json!({"type": "end", "reason": "stopping"})]);
+    assert_eq!(
+        scenario.published("all"),
+        [json!({"type": "end", "reason": "stopping"})]
+    );
     assert!(scenario.host.has_closed("all") && scenario.host.has_closed("all/ws"));
     scenario.plugin.stop(&mut scenario.host).unwrap();
     scenario.plugin.start(&mut scenario.host).unwrap();
@@ -77,10 +92,18 @@ fn messages_without_an_answer_are_enqueued_again_in_order() {
     let mut scenario = scenario.crash(file);
     let texts: Vec<&str> = scenario.host.queue.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(texts, ["half answered", "queued", "queued too"]);
-    assert_eq!(scenario.published(&format!("answer/{half}")), [json!({"type": "restarted"})]);
+    assert_eq!(
+        scenario.published(&format!("answer/{half}")),
+        [json!({"type": "restarted"})]
+    );
     scenario.answer(1, "yes again");
     let history = body(&scenario.get(&mut john, "/api/history"));
-    let texts: Vec<&str> = history["entries"].as_array().unwrap().iter().map(|e| e["text"].as_str().unwrap()).collect();
+    let texts: Vec<&str> = history["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["text"].as_str().unwrap())
+        .collect();
     assert_eq!(texts, ["yes again", "yes", "queued too", "half answered", "answered"]);
 }
 
@@ -95,7 +118,10 @@ fn what_the_queue_has_no_place_for_waits_its_turn() {
     drop(plugin);
     host.queue.clear();
     host.queue_error = Some(EnqueueError::Full { retry_after_ms: 10 });
-    let mut scenario = Scenario { plugin: Plugin::on_file(file), host };
+    let mut scenario = Scenario {
+        plugin: Plugin::on_file(file),
+        host,
+    };
     scenario.plugin.start(&mut scenario.host).unwrap();
     let response = scenario.post(&mut john, "/api/chat", json!({ "message": "three" }));
     assert_eq!(response.status, 429);
@@ -114,7 +140,13 @@ fn a_file_from_the_future_is_refused() {
     connection.close().unwrap();
     let mut scenario = Scenario::new(file);
     let error = scenario.plugin.start(&mut scenario.host).unwrap_err();
-    assert!(matches!(error, StartError::Open(OpenError::Store(StoreError::Newer { found: 99, .. }))), "{error}");
+    assert!(
+        matches!(
+            error,
+            StartError::Open(OpenError::Store(StoreError::Newer { found: 99, .. }))
+        ),
+        "{error}"
+    );
     let error = scenario.tool("friends_chat_list", json!({})).unwrap_err();
     assert!(error.to_string().contains("later version"), "{error}");
 }
@@ -127,7 +159,10 @@ fn a_file_of_somebody_else_is_refused() {
     connection.close().unwrap();
     let mut scenario = Scenario::new(file);
     let error = scenario.plugin.start(&mut scenario.host).unwrap_err();
-    assert!(matches!(error, StartError::Open(OpenError::Store(StoreError::Foreign { .. }))), "{error}");
+    assert!(
+        matches!(error, StartError::Open(OpenError::Store(StoreError::Foreign { .. }))),
+        "{error}"
+    );
 }
 
 #[test]

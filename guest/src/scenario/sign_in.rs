@@ -2,7 +2,10 @@
 
 use super::*;
 
-const PERSON: (&str, &str) = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
+const PERSON: (&str, &str) = (
+    "user-agent",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+);
 
 #[test]
 fn a_link_signs_in_once() {
@@ -15,14 +18,20 @@ fn a_link_signs_in_once() {
     assert!(cookie.starts_with("tc_friend_session=") && !cookie.contains("Secure"));
     assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000"));
     let status = body(&scenario.get(&mut john, "/api/auth/status"));
-    assert_eq!(status, json!({"authenticated": true, "username": "john", "nickname": "john", "agent": "the agent"}));
+    assert_eq!(
+        status,
+        json!({"authenticated": true, "username": "john", "nickname": "john", "agent": "the agent"})
+    );
 
     let mut other = Browser::default();
     let response = scenario.request(&mut other, "GET", &link, &[PERSON], b"");
     assert_eq!(response.status, 200);
     assert!(other.cookie.is_none() && header(&response, "etag").is_none());
     assert!(String::from_utf8(response.body).unwrap().contains("not valid any more"));
-    assert_eq!(body(&scenario.get(&mut other, "/api/auth/status")), json!({"authenticated": false, "agent": "the agent"}));
+    assert_eq!(
+        body(&scenario.get(&mut other, "/api/auth/status")),
+        json!({"authenticated": false, "agent": "the agent"})
+    );
 }
 
 #[test]
@@ -52,14 +61,27 @@ fn a_link_does_not_replace_somebody_who_is_signed_in() {
     let code = scenario.invite("jane");
     let response = scenario.get(&mut john, &format!("/chat?invite={code}"));
     assert_eq!(response.status, 200);
-    assert!(String::from_utf8(response.body).unwrap().contains("You are signed in as john"));
-    assert_eq!(scenario.post(&mut john, "/api/auth/redeem", json!({ "code": code })).status, 409);
+    assert!(
+        String::from_utf8(response.body)
+            .unwrap()
+            .contains("You are signed in as john")
+    );
+    assert_eq!(
+        scenario
+            .post(&mut john, "/api/auth/redeem", json!({ "code": code }))
+            .status,
+        409
+    );
     assert_eq!(body(&scenario.get(&mut john, "/api/auth/status"))["username"], "john");
 
     let old = john.clone();
     let response = scenario.post(&mut john, "/api/auth/redeem", json!({ "code": code, "switch": true }));
     assert_eq!(body(&response)["username"], "jane");
-    assert_eq!(scenario.get(&mut old.clone(), "/api/history").status, 401, "the session that was left has ended");
+    assert_eq!(
+        scenario.get(&mut old.clone(), "/api/history").status,
+        401,
+        "the session that was left has ended"
+    );
     assert!(scenario.host.has_closed("session/1"));
 }
 
@@ -69,32 +91,66 @@ fn codes_are_forgiven_their_looks_and_all_wrong_ones_look_alike() {
     let expired = scenario.invite("anna");
     scenario.host.now_ms += 7 * 24 * 3600 * 1000;
     let code = scenario.invite("john");
-    let typed = code.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l");
+    let typed = code
+        .to_lowercase()
+        .replace('-', " ")
+        .replace('0', "o")
+        .replace('1', "l");
     let mut john = Browser::default();
-    assert_eq!(scenario.post(&mut john, "/api/auth/redeem", json!({ "code": typed })).status, 200);
+    assert_eq!(
+        scenario
+            .post(&mut john, "/api/auth/redeem", json!({ "code": typed }))
+            .status,
+        200
+    );
     let mut answers = Vec::new();
-    for wrong in [code.as_str(), expired.as_str(), "", "0000-0000-0000", &"x".repeat(60_000), "\u{0}"] {
+    for wrong in [
+        code.as_str(),
+        expired.as_str(),
+        "",
+        "0000-0000-0000",
+        &"x".repeat(60_000),
+        "\u{0}",
+    ] {
         let response = scenario.post(&mut Browser::default(), "/api/auth/redeem", json!({ "code": wrong }));
         answers.push((response.status, response.body));
     }
     answers.dedup();
-    assert_eq!(answers, [(401, br#"{"error":"Invalid or expired invite code"}"#.to_vec())]);
+    assert_eq!(
+        answers,
+        [(401, br#"{"error":"Invalid or expired invite code"}"#.to_vec())]
+    );
 }
 
 #[test]
 fn signing_out_ends_this_device_and_no_other() {
     let mut scenario = Scenario::started("sign_out.db");
     let mut laptop = scenario.friend("john");
-    let code = body(&scenario.post(&mut laptop, "/api/auth/link", json!({})))["code"].as_str().unwrap().to_owned();
+    let code = body(&scenario.post(&mut laptop, "/api/auth/link", json!({})))["code"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let mut phone = Browser::default();
-    assert_eq!(scenario.post(&mut phone, "/api/auth/redeem", json!({ "code": code })).status, 200);
+    assert_eq!(
+        scenario
+            .post(&mut phone, "/api/auth/redeem", json!({ "code": code }))
+            .status,
+        200
+    );
     let old = laptop.clone();
     let response = scenario.post(&mut laptop, "/api/auth/logout", json!({}));
     assert_eq!(body(&response), json!({"ok": true}));
     assert!(laptop.cookie.is_none());
-    assert_eq!(scenario.published("session/1"), [json!({"type": "end", "reason": "signed-out"})]);
+    assert_eq!(
+        scenario.published("session/1"),
+        [json!({"type": "end", "reason": "signed-out"})]
+    );
     assert!(scenario.host.has_closed("session/1") && !scenario.host.has_closed("session/2"));
-    assert_eq!(scenario.get(&mut old.clone(), "/api/history").status, 401, "a replayed cookie");
+    assert_eq!(
+        scenario.get(&mut old.clone(), "/api/history").status,
+        401,
+        "a replayed cookie"
+    );
     assert_eq!(scenario.get(&mut phone, "/api/history").status, 200);
 }
 
@@ -102,9 +158,17 @@ fn signing_out_ends_this_device_and_no_other() {
 fn a_device_code_lives_ten_minutes() {
     let mut scenario = Scenario::started("sign_device.db");
     let mut laptop = scenario.friend("john");
-    let code = body(&scenario.post(&mut laptop, "/api/auth/link", json!({})))["code"].as_str().unwrap().to_owned();
+    let code = body(&scenario.post(&mut laptop, "/api/auth/link", json!({})))["code"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     scenario.host.now_ms += 10 * 60 * 1000;
-    assert_eq!(scenario.post(&mut Browser::default(), "/api/auth/redeem", json!({ "code": code })).status, 401);
+    assert_eq!(
+        scenario
+            .post(&mut Browser::default(), "/api/auth/redeem", json!({ "code": code }))
+            .status,
+        401
+    );
     assert_eq!(scenario.get(&mut laptop, "/api/history").status, 200);
 }
 
@@ -112,11 +176,26 @@ fn a_device_code_lives_ten_minutes() {
 fn forged_cookies_are_nobody() {
     let mut scenario = Scenario::started("sign_forged.db");
     scenario.friend("john");
-    for cookie in ["", "tc_friend_session=", "tc_friend_session=' OR 1=1", &format!("tc_friend_session={}", "0".repeat(64))] {
-        let mut browser = Browser { cookie: Some(cookie.to_owned()) };
+    for cookie in [
+        "",
+        "tc_friend_session=",
+        "tc_friend_session=' OR 1=1",
+        &format!("tc_friend_session={}", "0".repeat(64)),
+    ] {
+        let mut browser = Browser {
+            cookie: Some(cookie.to_owned()),
+        };
         assert_eq!(scenario.get(&mut browser, "/api/stream").status, 401, "{cookie}");
-        assert_eq!(scenario.post(&mut browser, "/api/chat", json!({"message": "x"})).status, 401, "{cookie}");
-        assert_eq!(body(&scenario.get(&mut browser, "/api/auth/status"))["authenticated"], false, "{cookie}");
+        assert_eq!(
+            scenario.post(&mut browser, "/api/chat", json!({"message": "x"})).status,
+            401,
+            "{cookie}"
+        );
+        assert_eq!(
+            body(&scenario.get(&mut browser, "/api/auth/status"))["authenticated"],
+            false,
+            "{cookie}"
+        );
     }
 }
 
@@ -124,13 +203,27 @@ fn forged_cookies_are_nobody() {
 fn other_sites_change_nothing() {
     let mut scenario = Scenario::started("sign_cross.db");
     let mut john = scenario.friend("john");
-    for header in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "https://evil.example")] {
+    for header in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+    ] {
         for path in ["/api/chat", "/api/auth/logout", "/api/nickname", "/api/auth/redeem"] {
             let headers = [header, ("content-type", "application/json")];
-            assert_eq!(scenario.request(&mut john, "POST", path, &headers, b"{}").status, 403, "{path}");
+            assert_eq!(
+                scenario.request(&mut john, "POST", path, &headers, b"{}").status,
+                403,
+                "{path}"
+            );
         }
     }
-    let response = scenario.request(&mut john, "POST", "/api/auth/logout", &[("content-type", "text/plain")], b"{}");
+    let response = scenario.request(
+        &mut john,
+        "POST",
+        "/api/auth/logout",
+        &[("content-type", "text/plain")],
+        b"{}",
+    );
     assert_eq!(response.status, 415);
     assert_eq!(scenario.get(&mut john, "/api/history").status, 200);
 }
@@ -141,8 +234,24 @@ fn nicknames_are_checked_and_told_to_the_other_pages() {
     let mut john = scenario.friend("john");
     let response = scenario.post(&mut john, "/api/nickname", json!({"nickname": " José 🙂 "}));
     assert_eq!(body(&response), json!({"ok": true, "nickname": "José 🙂"}));
-    assert_eq!(scenario.published("friend/1"), [json!({"type": "nickname", "nickname": "José 🙂"})]);
-    for bad in [json!(""), json!("a\nb"), json!("a\u{202e}b"), json!("é".repeat(65)), json!(5), Value::Null] {
-        assert_eq!(scenario.post(&mut john, "/api/nickname", json!({ "nickname": bad })).status, 400, "{bad}");
+    assert_eq!(
+        scenario.published("friend/1"),
+        [json!({"type": "nickname", "nickname": "José 🙂"})]
+    );
+    for bad in [
+        json!(""),
+        json!("a\nb"),
+        json!("a\u{202e}b"),
+        json!("é".repeat(65)),
+        json!(5),
+        Value::Null,
+    ] {
+        assert_eq!(
+            scenario
+                .post(&mut john, "/api/nickname", json!({ "nickname": bad }))
+                .status,
+            400,
+            "{bad}"
+        );
     }
 }

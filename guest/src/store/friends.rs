@@ -85,7 +85,10 @@ impl Store {
     ) -> Result<Vec<i64>, StoreError> {
         self.write("making a new invite", |connection| {
             let ended = end_access(connection, friend_id)?;
-            connection.execute("UPDATE friends SET revoked_at_ms = NULL WHERE id = ?1", params![friend_id])?;
+            connection.execute(
+                "UPDATE friends SET revoked_at_ms = NULL WHERE id = ?1",
+                params![friend_id],
+            )?;
             invite.insert(connection, friend_id, now_ms)?;
             Ok(ended)
         })
@@ -117,14 +120,23 @@ impl Store {
                         (false, true) => Status::Active,
                         (false, false) => Status::InvitePending,
                     };
-                    let listed =
-                        Listed { username: row.get(1)?, nickname: row.get(2)?, status, last_seen_ms: row.get(3)? };
+                    let listed = Listed {
+                        username: row.get(1)?,
+                        nickname: row.get(2)?,
+                        status,
+                        last_seen_ms: row.get(3)?,
+                    };
                     Ok((row.get::<i64>(0)?, listed))
                 },
             )?)
         })?;
         for (friend_id, listed) in &mut friends {
-            let used = self.used.values().filter(|(id, _)| id == friend_id).map(|(_, at_ms)| *at_ms).max();
+            let used = self
+                .used
+                .values()
+                .filter(|(id, _)| id == friend_id)
+                .map(|(_, at_ms)| *at_ms)
+                .max();
             listed.last_seen_ms = listed.last_seen_ms.max(used);
         }
         Ok(friends.into_iter().map(|(_, listed)| listed).collect())
@@ -133,8 +145,10 @@ impl Store {
     /// Gives a friend another nickname.
     pub(crate) fn set_nickname(&mut self, friend_id: i64, nickname: &Nickname) -> Result<(), StoreError> {
         self.write("changing a nickname", |connection| {
-            connection
-                .execute("UPDATE friends SET nickname = ?2 WHERE id = ?1", params![friend_id, nickname.as_str()])?;
+            connection.execute(
+                "UPDATE friends SET nickname = ?2 WHERE id = ?1",
+                params![friend_id, nickname.as_str()],
+            )?;
             Ok(())
         })
     }
@@ -155,7 +169,11 @@ impl Invite {
 
 /// Ends sessions, codes and questions of a friend: an answer that was asked for by who has lost access is nobody's.
 fn end_access(connection: &Connection, friend_id: i64) -> Result<Vec<i64>, StoreError> {
-    let ended = connection.query("SELECT id FROM sessions WHERE friend_id = ?1", params![friend_id], |row| row.get(0))?;
+    let ended = connection.query(
+        "SELECT id FROM sessions WHERE friend_id = ?1",
+        params![friend_id],
+        |row| row.get(0),
+    )?;
     connection.execute("DELETE FROM sessions WHERE friend_id = ?1", params![friend_id])?;
     connection.execute("DELETE FROM invites WHERE friend_id = ?1", params![friend_id])?;
     connection.execute(
@@ -166,5 +184,9 @@ fn end_access(connection: &Connection, friend_id: i64) -> Result<Vec<i64>, Store
 }
 
 fn read_friend(row: &Row<'_>) -> wasi_sqlite::Result<Friend> {
-    Ok(Friend { id: row.get(0)?, username: row.get(1)?, nickname: row.get(2)? })
+    Ok(Friend {
+        id: row.get(0)?,
+        username: row.get(1)?,
+        nickname: row.get(2)?,
+    })
 }

@@ -68,14 +68,18 @@ impl Store {
                 |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?, row.get(2)?, row.get(3)?)),
             )?)
         })?;
-        let Some((stored, friend_id, username, nickname)) = found else { return Ok(Redemption::Invalid) };
+        let Some((stored, friend_id, username, nickname)) = found else {
+            return Ok(Redemption::Invalid);
+        };
         if !bool::from(stored.ct_eq(hash)) {
             return Ok(Redemption::Invalid);
         }
         if current.is_some_and(|session| session.friend_id != friend_id) && !may_switch {
             return Ok(Redemption::SignedInAsOther);
         }
-        let replaced = current.filter(|session| session.friend_id == friend_id).map(|session| session.id);
+        let replaced = current
+            .filter(|session| session.friend_id == friend_id)
+            .map(|session| session.id);
         self.write(doing, |connection| {
             if connection.execute("DELETE FROM invites WHERE code_hash = ?1", params![hash.as_slice()])? == 0 {
                 return Ok(Redemption::Invalid);
@@ -89,20 +93,26 @@ impl Store {
                 params![token.as_slice(), friend_id, now_ms],
             )?;
             let id = connection.last_insert_rowid();
-            connection.execute("UPDATE friends SET last_seen_ms = ?2 WHERE id = ?1", params![friend_id, now_ms])?;
-            Ok(Redemption::Done(Session { id, friend_id, username, nickname }))
+            connection.execute(
+                "UPDATE friends SET last_seen_ms = ?2 WHERE id = ?1",
+                params![friend_id, now_ms],
+            )?;
+            Ok(Redemption::Done(Session {
+                id,
+                friend_id,
+                username,
+                nickname,
+            }))
         })
     }
 
     /// Writes down a code that a friend made for another device, in place of an earlier one that was not used.
-    pub(crate) fn add_device_invite(
-        &mut self,
-        friend_id: i64,
-        invite: &Invite,
-        now_ms: i64,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn add_device_invite(&mut self, friend_id: i64, invite: &Invite, now_ms: i64) -> Result<(), StoreError> {
         self.write("making a code for another device", |connection| {
-            connection.execute("DELETE FROM invites WHERE friend_id = ?1 AND kind = 'device'", params![friend_id])?;
+            connection.execute(
+                "DELETE FROM invites WHERE friend_id = ?1 AND kind = 'device'",
+                params![friend_id],
+            )?;
             invite.insert(connection, friend_id, now_ms)
         })
     }

@@ -60,7 +60,9 @@ impl Store {
     /// The answer to a message, if there is one.
     pub(crate) fn reply_to(&self, message_id: i64) -> Result<Option<Entry>, StoreError> {
         let sql = format!("{SELECT} WHERE in_reply_to = ?1");
-        self.read("looking an answer up", |connection| one(connection.query_row(&sql, params![message_id], read_row)?))
+        self.read("looking an answer up", |connection| {
+            one(connection.query_row(&sql, params![message_id], read_row)?)
+        })
     }
 
     /// Writes the end of an answer down, with what was said, in one transaction. Gives the reply's id, if
@@ -78,7 +80,9 @@ impl Store {
                 "UPDATE entries SET state = ?3 WHERE id = ?2 AND friend_id = ?1 AND state = 'queued'",
                 params![friend_id, message_id, state.as_str()],
             )?;
-            let Some(text) = reply.filter(|_| changed > 0) else { return Ok(None) };
+            let Some(text) = reply.filter(|_| changed > 0) else {
+                return Ok(None);
+            };
             connection.execute(
                 "INSERT INTO entries (friend_id, role, text, at_ms, state, in_reply_to)
                  VALUES (?1, 'agent', ?2, ?3, ?4, ?5)",
@@ -103,7 +107,10 @@ impl Store {
     /// Notes that a nudge was written to at least one connection.
     pub(crate) fn mark_pushed(&mut self, id: i64) -> Result<(), StoreError> {
         self.write("keeping what became of a nudge", |connection| {
-            connection.execute("UPDATE entries SET state = 'pushed' WHERE id = ?1 AND state = 'stored'", params![id])?;
+            connection.execute(
+                "UPDATE entries SET state = 'pushed' WHERE id = ?1 AND state = 'stored'",
+                params![id],
+            )?;
             Ok(())
         })
     }
@@ -143,9 +150,11 @@ impl Store {
     pub(crate) fn latest_id(&self, friend_id: i64) -> Result<i64, StoreError> {
         self.read("reading the latest entry", |connection| {
             Ok(connection
-                .query_row("SELECT max(id) FROM entries WHERE friend_id = ?1", params![friend_id], |row| {
-                    row.get::<Option<i64>>(0)
-                })?
+                .query_row(
+                    "SELECT max(id) FROM entries WHERE friend_id = ?1",
+                    params![friend_id],
+                    |row| row.get::<Option<i64>>(0),
+                )?
                 .flatten()
                 .unwrap_or_default())
         })
@@ -182,7 +191,10 @@ impl Store {
             return Ok(None);
         }
         self.write(doing, |connection| {
-            connection.execute("UPDATE friends SET seen_id = ?2 WHERE id = ?1", params![friend_id, up_to])?;
+            connection.execute(
+                "UPDATE friends SET seen_id = ?2 WHERE id = ?1",
+                params![friend_id, up_to],
+            )?;
             Ok(Some(up_to))
         })
     }
@@ -227,7 +239,10 @@ fn read_row(row: &Row<'_>) -> wasi_sqlite::Result<Raw> {
 }
 
 fn understood((entry, role, state): Raw) -> Result<Entry, StoreError> {
-    let meaningless = |value| StoreError::Unreadable { doing: "reading the log", value };
+    let meaningless = |value| StoreError::Unreadable {
+        doing: "reading the log",
+        value,
+    };
     let role = Role::parse(&role).ok_or_else(|| meaningless(role))?;
     let state = State::parse(&state).ok_or_else(|| meaningless(state))?;
     Ok(Entry { role, state, ..entry })

@@ -51,7 +51,10 @@ pub(crate) enum StoreError {
 
 impl From<wasi_sqlite::Error> for StoreError {
     fn from(source: wasi_sqlite::Error) -> Self {
-        Self::Failed { doing: "using the database", source }
+        Self::Failed {
+            doing: "using the database",
+            source,
+        }
     }
 }
 
@@ -81,7 +84,11 @@ impl Store {
         let doing = "opening the database";
         let connection = Connection::open(file).map_err(|source| StoreError::Failed { doing, source })?;
         match schema::migrate(&connection, file, new_epoch) {
-            Ok(epoch) => Ok(Self { connection, epoch, used: BTreeMap::new() }),
+            Ok(epoch) => Ok(Self {
+                connection,
+                epoch,
+                used: BTreeMap::new(),
+            }),
             Err(error) => {
                 // The first error is the one to tell.
                 let _closed = connection.close();
@@ -104,7 +111,10 @@ impl Store {
     pub(crate) fn close(mut self) -> Result<(), StoreError> {
         let doing = "closing the database";
         let noted = self.write(doing, |_| Ok(()));
-        let closed = self.connection.close().map_err(|source| StoreError::Failed { doing, source });
+        let closed = self
+            .connection
+            .close()
+            .map_err(|source| StoreError::Failed { doing, source });
         noted.and(closed)
     }
 

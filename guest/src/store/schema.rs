@@ -70,11 +70,18 @@ CREATE UNIQUE INDEX entries_by_client_id ON entries (friend_id, client_id) WHERE
 pub(super) fn migrate(connection: &Connection, file: &str, new_epoch: &str) -> Result<String, StoreError> {
     let found = connection.user_version()?;
     if found > VERSION {
-        return Err(StoreError::Newer { file: file.to_owned(), found, known: VERSION });
+        return Err(StoreError::Newer {
+            file: file.to_owned(),
+            found,
+            known: VERSION,
+        });
     }
     if found == 0 {
-        let tables: Option<i64> =
-            connection.query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", params![], |row| row.get(0))?;
+        let tables: Option<i64> = connection.query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table'",
+            params![],
+            |row| row.get(0),
+        )?;
         if tables.unwrap_or_default() > 0 {
             return Err(StoreError::Foreign { file: file.to_owned() });
         }
@@ -84,6 +91,8 @@ pub(super) fn migrate(connection: &Connection, file: &str, new_epoch: &str) -> R
             Ok(connection.set_user_version(1)?)
         })?;
     }
-    let epoch = connection.query_row("SELECT value FROM meta WHERE key = 'epoch'", params![], |row| row.get(0))?;
+    let epoch = connection.query_row("SELECT value FROM meta WHERE key = 'epoch'", params![], |row| {
+        row.get(0)
+    })?;
     Ok(epoch.unwrap_or_default())
 }

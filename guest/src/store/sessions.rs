@@ -29,13 +29,19 @@ impl Store {
                  WHERE token_hash = ?1 AND last_used_ms > ?2 AND revoked_at_ms IS NULL",
                 params![hash.as_slice(), now_ms.saturating_sub(IDLE_MS)],
                 |row| {
-                    let session =
-                        Session { id: row.get(0)?, friend_id: row.get(1)?, username: row.get(2)?, nickname: row.get(3)? };
+                    let session = Session {
+                        id: row.get(0)?,
+                        friend_id: row.get(1)?,
+                        username: row.get(2)?,
+                        nickname: row.get(3)?,
+                    };
                     Ok((session, row.get::<Vec<u8>>(4)?))
                 },
             )?)
         })?;
-        Ok(found.filter(|(_, stored)| bool::from(stored.ct_eq(hash))).map(|(session, _)| session))
+        Ok(found
+            .filter(|(_, stored)| bool::from(stored.ct_eq(hash)))
+            .map(|(session, _)| session))
     }
 
     /// Whether a session has not ended, and as whom: for connections that were let in earlier.
@@ -47,7 +53,12 @@ impl Store {
                  WHERE sessions.id = ?1 AND revoked_at_ms IS NULL",
                 params![session_id],
                 |row| {
-                    Ok(Session { id: row.get(0)?, friend_id: row.get(1)?, username: row.get(2)?, nickname: row.get(3)? })
+                    Ok(Session {
+                        id: row.get(0)?,
+                        friend_id: row.get(1)?,
+                        username: row.get(2)?,
+                        nickname: row.get(3)?,
+                    })
                 },
             )?)
         })

@@ -32,14 +32,21 @@ pub(super) fn invite(
         .map_err(|error| ToolError::Arguments(format!("{error}.")))?;
     let (code, invite) = new_invite(service, host);
     let now_ms = host.now_ms();
-    if service.store.create_friend(&username, &nickname, &invite, now_ms)?.is_none() {
+    if service
+        .store
+        .create_friend(&username, &nickname, &invite, now_ms)?
+        .is_none()
+    {
         return Err(ToolError::Refused(format!(
             "The username {username} is taken; {REINVITE} makes a new invite for that friend."
         )));
     }
     tracing::info!(username = username.as_str(), "a friend was invited");
     let nickname = quoted(nickname.as_str());
-    Ok(format!("Created the friend {username}, nickname {nickname}.\n{}", passing_on(service, &code, &invite)))
+    Ok(format!(
+        "Created the friend {username}, nickname {nickname}.\n{}",
+        passing_on(service, &code, &invite)
+    ))
 }
 
 /// `friends_chat_reinvite`.

@@ -164,7 +164,9 @@ fn parsed<T: DeserializeOwned>(name: &str, arguments: &str) -> Result<T, ToolErr
     let value: serde_json::Value = serde_json::from_str(arguments)
         .map_err(|_| ToolError::Arguments(format!("The arguments of {name} must be a JSON object.")))?;
     if !value.is_object() {
-        return Err(ToolError::Arguments(format!("The arguments of {name} must be a JSON object.")));
+        return Err(ToolError::Arguments(format!(
+            "The arguments of {name} must be a JSON object."
+        )));
     }
     serde_json::from_value(value)
         .map_err(|error| ToolError::Arguments(format!("The arguments of {name} do not fit: {error}.")))

@@ -15,7 +15,11 @@ pub(super) fn revoke(
     let now_ms = host.now_ms();
     let ended = service.store.revoke_friend(friend.id, now_ms)?;
     service.end_friend(host, friend.id, &ended, EndReason::Revoked);
-    tracing::info!(username = friend.username, sessions = ended.len(), "a friend's access was revoked");
+    tracing::info!(
+        username = friend.username,
+        sessions = ended.len(),
+        "a friend's access was revoked"
+    );
     Ok(format!(
         "Revoked the access of {}: sessions, code and open pages have ended. {REINVITE} gives access back.",
         friend.username

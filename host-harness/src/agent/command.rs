@@ -41,7 +41,10 @@ impl Command {
     }
 
     async fn run(&self, turn: Turn, pieces: mpsc::Sender<Piece>) -> Result<(), AgentError> {
-        let (program, arguments) = self.words.split_first().ok_or_else(|| AgentError("no program is named".to_owned()))?;
+        let (program, arguments) = self
+            .words
+            .split_first()
+            .ok_or_else(|| AgentError("no program is named".to_owned()))?;
         let failed = |doing: &str, error: &dyn std::fmt::Display| AgentError(format!("{doing} `{program}`: {error}"));
         let mut child = tokio::process::Command::new(program)
             .args(arguments)
@@ -51,7 +54,10 @@ impl Command {
             .spawn()
             .map_err(|error| failed("starting", &error))?;
         if let Some(mut stdin) = child.stdin.take() {
-            let question = Question { user: &turn.user_id, message: &turn.message };
+            let question = Question {
+                user: &turn.user_id,
+                message: &turn.message,
+            };
             let mut line = serde_json::to_vec(&question).map_err(|error| failed("asking", &error))?;
             line.push(b'\n');
             // A program that does not read its question may still answer.
@@ -77,7 +83,11 @@ impl Command {
             }
         }
         let status = child.wait().await.map_err(|error| failed("waiting for", &error))?;
-        if status.success() { Ok(()) } else { Err(failed("the end of", &status)) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(failed("the end of", &status))
+        }
     }
 }
 
@@ -96,7 +106,10 @@ mod tests {
     async fn ask(script: &str) -> (Vec<Piece>, Result<(), AgentError>) {
         let command = Command::new(vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()]);
         let (sender, mut receiver) = mpsc::channel(100);
-        let turn = Turn { user_id: "friend:john".to_owned(), message: "hi".to_owned() };
+        let turn = Turn {
+            user_id: "friend:john".to_owned(),
+            message: "hi".to_owned(),
+        };
         let result = command.answer(turn, sender).await;
         let mut pieces = Vec::new();
         while let Some(piece) = receiver.recv().await {
@@ -107,21 +120,32 @@ mod tests {
 
     #[tokio::test]
     async fn lines_become_pieces() {
-        let (pieces, result) = ask(r#"echo '{"status":"thinking"}'; echo '{"delta":"hel"}'; echo '{"delta":"lo"}'"#).await;
+        let (pieces, result) =
+            ask(r#"echo '{"status":"thinking"}'; echo '{"delta":"hel"}'; echo '{"delta":"lo"}'"#).await;
         assert!(result.is_ok());
-        let expected = [Piece::Status("thinking".into()), Piece::Delta("hel".into()), Piece::Delta("lo".into())];
+        let expected = [
+            Piece::Status("thinking".into()),
+            Piece::Delta("hel".into()),
+            Piece::Delta("lo".into()),
+        ];
         assert_eq!(pieces, expected);
     }
 
     #[tokio::test]
     async fn the_program_reads_who_asks_and_what() {
-        let (pieces, _) = ask(r#"read -r line; [ "$line" = '{"user":"friend:john","message":"hi"}' ] && echo '{"delta":"yes"}'"#).await;
+        let (pieces, _) =
+            ask(r#"read -r line; [ "$line" = '{"user":"friend:john","message":"hi"}' ] && echo '{"delta":"yes"}'"#)
+                .await;
         assert_eq!(pieces, [Piece::Delta("yes".into())]);
     }
 
     #[tokio::test]
     async fn what_goes_wrong_is_an_error_and_what_was_said_is_kept() {
-        for script in [r#"echo '{"delta":"a"}'; exit 3"#, r#"echo '{"delta":"a"}'; echo rubbish"#, r#"echo '{"delta":"a"}'; echo '{"error":"no"}'"#] {
+        for script in [
+            r#"echo '{"delta":"a"}'; exit 3"#,
+            r#"echo '{"delta":"a"}'; echo rubbish"#,
+            r#"echo '{"delta":"a"}'; echo '{"error":"no"}'"#,
+        ] {
             let (pieces, result) = ask(script).await;
             assert_eq!(pieces, [Piece::Delta("a".into())], "{script}");
             assert!(result.is_err(), "{script}");

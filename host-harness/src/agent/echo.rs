@@ -50,7 +50,10 @@ mod tests {
 
     async fn echo(message: &str) -> Vec<String> {
         let (sender, mut receiver) = mpsc::channel(1000);
-        let turn = Turn { user_id: "friend:john".to_owned(), message: message.to_owned() };
+        let turn = Turn {
+            user_id: "friend:john".to_owned(),
+            message: message.to_owned(),
+        };
         Echo { pace: Duration::ZERO }.answer(turn, sender).await.unwrap();
         let mut pieces = Vec::new();
         while let Some(Piece::Delta(piece)) = receiver.recv().await {

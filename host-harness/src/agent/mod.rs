@@ -69,9 +69,17 @@ impl FromStr for AgentChoice {
         if text == "echo" {
             return Ok(Self::Echo);
         }
-        let words: Vec<String> =
-            text.strip_prefix("cmd:").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-        if words.is_empty() { Err(UnknownAgent(text.to_owned())) } else { Ok(Self::Command(words)) }
+        let words: Vec<String> = text
+            .strip_prefix("cmd:")
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        if words.is_empty() {
+            Err(UnknownAgent(text.to_owned()))
+        } else {
+            Ok(Self::Command(words))
+        }
     }
 }
 

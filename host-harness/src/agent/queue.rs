@@ -128,7 +128,9 @@ impl AgentQueue {
     /// When this user or all users together have as many messages in the queue as they may.
     pub fn reserve(&self, user_id: String, message: String) -> Result<Reservation, QueueFull> {
         let mut state = self.state();
-        let full = QueueFull { retry_after: RETRY_AFTER };
+        let full = QueueFull {
+            retry_after: RETRY_AFTER,
+        };
         if state.closed || state.waiting >= self.shared.in_all {
             return Err(full);
         }
@@ -139,7 +141,12 @@ impl AgentQueue {
         lane.reserved += 1;
         state.waiting += 1;
         state.last_ticket += 1;
-        Ok(Reservation { shared: Arc::downgrade(&self.shared), ticket: state.last_ticket, user_id, message })
+        Ok(Reservation {
+            shared: Arc::downgrade(&self.shared),
+            ticket: state.last_ticket,
+            user_id,
+            message,
+        })
     }
 
     /// Puts a message in its reserved place.
@@ -148,7 +155,9 @@ impl AgentQueue {
         let message = std::mem::take(&mut reservation.message);
         {
             let mut state = self.state();
-            let Some(lane) = state.lanes.get_mut(&user_id) else { return };
+            let Some(lane) = state.lanes.get_mut(&user_id) else {
+                return;
+            };
             lane.waiting.push_back((reservation.ticket, message));
             if lane.waiting.len() == 1 && lane.running.is_none() {
                 state.ready.push_back(user_id);
@@ -164,10 +173,17 @@ impl AgentQueue {
     pub fn cancel<E: Events>(&self, ticket: Ticket, events: &Arc<E>) {
         let mut state = self.state();
         let holds = |lane: &Lane| lane.runs(ticket) || lane.waiting.iter().any(|(waiting, _)| *waiting == ticket);
-        let Some(user_id) = state.lanes.iter().find(|(_, lane)| holds(lane)).map(|(user_id, _)| user_id.clone()) else {
+        let Some(user_id) = state
+            .lanes
+            .iter()
+            .find(|(_, lane)| holds(lane))
+            .map(|(user_id, _)| user_id.clone())
+        else {
             return;
         };
-        let Some(lane) = state.lanes.get_mut(&user_id) else { return };
+        let Some(lane) = state.lanes.get_mut(&user_id) else {
+            return;
+        };
         if lane.runs(ticket) {
             if let Some((_, Some(abort))) = &lane.running {
                 abort.abort();
@@ -229,16 +245,23 @@ impl AgentQueue {
                 return;
             }
             let Some(user_id) = state.ready.pop_front() else { return };
-            let Some(lane) = state.lanes.get_mut(&user_id) else { continue };
+            let Some(lane) = state.lanes.get_mut(&user_id) else {
+                continue;
+            };
             // A user whose message was cancelled and who then wrote again stands in line twice.
             if lane.running.is_some() {
                 continue;
             }
-            let Some((ticket, message)) = lane.waiting.pop_front() else { continue };
+            let Some((ticket, message)) = lane.waiting.pop_front() else {
+                continue;
+            };
             lane.running = Some((ticket, None));
             state.waiting -= 1;
             state.running += 1;
-            let turn = Turn { user_id: user_id.clone(), message };
+            let turn = Turn {
+                user_id: user_id.clone(),
+                message,
+            };
             let task = tokio::spawn(answer(self.clone(), ticket, turn, Arc::clone(events)));
             if let Some(lane) = state.lanes.get_mut(&user_id) {
                 lane.running = Some((ticket, Some(task.abort_handle())));
@@ -249,7 +272,9 @@ impl AgentQueue {
     fn finished<E: Events>(&self, user_id: &str, ticket: Ticket, events: &Arc<E>) {
         {
             let mut state = self.state();
-            let Some(lane) = state.lanes.get_mut(user_id) else { return };
+            let Some(lane) = state.lanes.get_mut(user_id) else {
+                return;
+            };
             if !lane.runs(ticket) {
                 return;
             }

@@ -44,7 +44,11 @@ impl Proxies {
             ForwardedHeader::XForwardedFor => X_FORWARDED_FOR,
             ForwardedHeader::Forwarded => FORWARDED,
         };
-        let values: Vec<&str> = headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or_default()).collect();
+        let values: Vec<&str> = headers
+            .get_all(name)
+            .into_iter()
+            .map(|value| value.to_str().unwrap_or_default())
+            .collect();
         for hop in values.iter().rev().flat_map(|value| value.rsplit(',')) {
             let address = match self.header {
                 ForwardedHeader::XForwardedFor => address(hop),
@@ -68,7 +72,9 @@ impl Proxies {
 /// The address of a pair like `for="[2001:db8::1]:4711"`.
 fn forwarded_for(pair: &str) -> Option<IpAddr> {
     let (name, value) = pair.trim().split_once('=')?;
-    name.eq_ignore_ascii_case("for").then(|| address(value.trim_matches('"'))).flatten()
+    name.eq_ignore_ascii_case("for")
+        .then(|| address(value.trim_matches('"')))
+        .flatten()
 }
 
 /// An address, with or without a port and brackets.
@@ -82,7 +88,10 @@ fn address(text: &str) -> Option<IpAddr> {
 /// Networks, or addresses as networks of one.
 fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
-    texts.iter().map(|text| network(text).map_err(serde::de::Error::custom)).collect()
+    texts
+        .iter()
+        .map(|text| network(text).map_err(serde::de::Error::custom))
+        .collect()
 }
 
 /// A network such as `10.0.0.0/8`, or an address.
@@ -91,7 +100,10 @@ fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpN
 /// When it is neither; the sentence names it.
 pub fn network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse().ok().map(|address: IpAddr| IpNet::from(address));
-    text.parse().ok().or_else(address).ok_or_else(|| format!("`{text}` is neither an address nor a network like 10.0.0.0/8"))
+    text.parse()
+        .ok()
+        .or_else(address)
+        .ok_or_else(|| format!("`{text}` is neither an address nor a network like 10.0.0.0/8"))
 }
 
 #[cfg(test)]
@@ -101,12 +113,16 @@ mod tests {
     use super::*;
 
     fn client(header: ForwardedHeader, peer: &str, headers: &[(&str, &str)]) -> String {
-        let trusted = ["127.0.0.1", "10.0.0.0/8", "::1"].map(|text| network(text).unwrap()).to_vec();
+        let trusted = ["127.0.0.1", "10.0.0.0/8", "::1"]
+            .map(|text| network(text).unwrap())
+            .to_vec();
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
         }
-        Proxies { trusted, header }.client(peer.parse().unwrap(), &map).to_string()
+        Proxies { trusted, header }
+            .client(peer.parse().unwrap(), &map)
+            .to_string()
     }
 
     #[test]
@@ -119,22 +135,41 @@ mod tests {
 
     #[test]
     fn the_last_address_before_the_trusted_proxies_is_the_client() {
-        let x = |value| client(ForwardedHeader::XForwardedFor, "127.0.0.1", &[("x-forwarded-for", value)]);
+        let x = |value| {
+            client(
+                ForwardedHeader::XForwardedFor,
+                "127.0.0.1",
+                &[("x-forwarded-for", value)],
+            )
+        };
         assert_eq!(x("203.0.113.9"), "203.0.113.9");
         assert_eq!(x("1.1.1.1, 203.0.113.9, 10.1.2.3"), "203.0.113.9");
         assert_eq!(x("203.0.113.9:4711"), "203.0.113.9");
         assert_eq!(x("2001:db8::1"), "2001:db8::1");
         assert_eq!(x("1.1.1.1, rubbish"), "127.0.0.1");
         let two = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "203.0.113.9")];
-        assert_eq!(client(ForwardedHeader::XForwardedFor, "::ffff:127.0.0.1", &two), "203.0.113.9");
+        assert_eq!(
+            client(ForwardedHeader::XForwardedFor, "::ffff:127.0.0.1", &two),
+            "203.0.113.9"
+        );
     }
 
     #[test]
     fn only_the_configured_header_counts() {
         let both = [("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=1.1.1.1")];
-        assert_eq!(client(ForwardedHeader::XForwardedFor, "127.0.0.1", &both), "203.0.113.9");
+        assert_eq!(
+            client(ForwardedHeader::XForwardedFor, "127.0.0.1", &both),
+            "203.0.113.9"
+        );
         assert_eq!(client(ForwardedHeader::Forwarded, "127.0.0.1", &both), "1.1.1.1");
-        assert_eq!(client(ForwardedHeader::XForwardedFor, "127.0.0.1", &[("forwarded", "for=1.1.1.1")]), "127.0.0.1");
+        assert_eq!(
+            client(
+                ForwardedHeader::XForwardedFor,
+                "127.0.0.1",
+                &[("forwarded", "for=1.1.1.1")]
+            ),
+            "127.0.0.1"
+        );
     }
 
     #[test]

@@ -31,7 +31,13 @@ impl HeldBody {
             interval
         });
         let life = Box::pin(sleep(hold.life));
-        Self { beginning: (!beginning.is_empty()).then_some(beginning), held, keep_alive, life, ended: false }
+        Self {
+            beginning: (!beginning.is_empty()).then_some(beginning),
+            held,
+            keep_alive,
+            life,
+            ended: false,
+        }
     }
 }
 
@@ -59,7 +65,8 @@ impl Body for HeldBody {
             this.ended = true;
             return Poll::Ready(None);
         }
-        let (Some(interval), Some(keep_alive)) = (this.keep_alive.as_mut(), this.held.hold().keep_alive.as_ref()) else {
+        let (Some(interval), Some(keep_alive)) = (this.keep_alive.as_mut(), this.held.hold().keep_alive.as_ref())
+        else {
             return Poll::Pending;
         };
         ready!(interval.poll_tick(cx));

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
 use http::{Response, StatusCode};
 use http_body_util::Either;
 use http_body_util::Full;
@@ -35,14 +38,23 @@ pub(super) fn complete(response: plugin::Response) -> Response<Body> {
 pub(super) fn with_body(response: plugin::Response, body: Body) -> Response<Body> {
     match head(response) {
         Some(head) => head.map(|()| body),
-        None => error(StatusCode::BAD_GATEWAY, "The chat gave an answer that cannot be sent. Please try again.", None),
+        None => error(
+            StatusCode::BAD_GATEWAY,
+            "The chat gave an answer that cannot be sent. Please try again.",
+            None,
+        ),
     }
 }
 
 fn head(response: plugin::Response) -> Option<Response<()>> {
-    let status = StatusCode::from_u16(response.status).ok().filter(|status| (200..600).contains(&status.as_u16()));
+    let status = StatusCode::from_u16(response.status)
+        .ok()
+        .filter(|status| (200..600).contains(&status.as_u16()));
     let Some(status) = status else {
-        tracing::error!(status = response.status, "the plugin answered with an impossible status");
+        tracing::error!(
+            status = response.status,
+            "the plugin answered with an impossible status"
+        );
         return None;
     };
     let mut head = Response::new(());
@@ -64,10 +76,14 @@ pub(super) fn error(status: StatusCode, sentence: &str, retry_after: Option<Dura
     let body = serde_json::json!({ "error": sentence }).to_string();
     let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(time) = retry_after {
         // Rounded up: a client that comes back too early is refused once more.
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(time.as_secs() + 1));
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(time.as_secs() + 1));
     }
     response
 }
@@ -84,7 +100,11 @@ pub(super) fn no_answer(cause: &CallError) -> Response<Body> {
         CallError::Down { retry_after } => *retry_after,
         _ => Duration::from_secs(1),
     };
-    error(StatusCode::SERVICE_UNAVAILABLE, "The chat is not available for the moment. Please try again.", Some(retry_after))
+    error(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The chat is not available for the moment. Please try again.",
+        Some(retry_after),
+    )
 }
 
 #[cfg(test)]
@@ -94,20 +114,40 @@ mod tests {
     use super::*;
 
     fn respond(status: u16, headers: &[(&str, &str)]) -> Response<Body> {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-        complete(plugin::Response { status, headers, body: Bytes::from_static(b"body") })
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect();
+        complete(plugin::Response {
+            status,
+            headers,
+            body: Bytes::from_static(b"body"),
+        })
     }
 
     #[test]
     fn framing_is_not_the_plugins_to_say() {
-        let response = respond(200, &[("content-length", "9999"), ("Transfer-Encoding", "chunked"), ("x-own", "1")]);
+        let response = respond(
+            200,
+            &[
+                ("content-length", "9999"),
+                ("Transfer-Encoding", "chunked"),
+                ("x-own", "1"),
+            ],
+        );
         assert_eq!(response.headers().len(), 1);
         assert_eq!(response.headers().get("x-own").unwrap(), "1");
     }
 
     #[test]
     fn what_breaks_the_contract_is_not_sent() {
-        for (status, name, value) in [(99, "a", "b"), (101, "a", "b"), (700, "a", "b"), (200, "a b", "c"), (200, "a", "b\r\nc: d")] {
+        for (status, name, value) in [
+            (99, "a", "b"),
+            (101, "a", "b"),
+            (700, "a", "b"),
+            (200, "a b", "c"),
+            (200, "a", "b\r\nc: d"),
+        ] {
             assert_eq!(respond(status, &[(name, value)]).status(), StatusCode::BAD_GATEWAY);
         }
     }

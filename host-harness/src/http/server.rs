@@ -46,7 +46,11 @@ pub struct Server {
 impl Server {
     /// A server that takes requests for a plugin, behind some proxies or none, once [`Server::run`] is called.
     pub fn new(plugin: Arc<PluginActor>, proxies: Proxies) -> Self {
-        Self { plugin, proxies: Arc::new(proxies), phase: watch::Sender::new(Phase::Serving) }
+        Self {
+            plugin,
+            proxies: Arc::new(proxies),
+            phase: watch::Sender::new(Phase::Serving),
+        }
     }
 
     /// Takes no new request: those on open connections are answered with 503.
@@ -96,7 +100,12 @@ async fn serve(
     let cut = Arc::new(Notify::new());
     let handover = Handover::default();
     let service = service_fn({
-        let (plugin, cut, handover, phase) = (Arc::clone(&plugin), Arc::clone(&cut), Arc::clone(&handover), phase.clone());
+        let (plugin, cut, handover, phase) = (
+            Arc::clone(&plugin),
+            Arc::clone(&cut),
+            Arc::clone(&handover),
+            phase.clone(),
+        );
         move |request: Request<Incoming>| {
             let client = proxies.client(peer, request.headers());
             let (plugin, cut, handover) = (Arc::clone(&plugin), Arc::clone(&cut), Arc::clone(&handover));
@@ -110,7 +119,9 @@ async fn serve(
         }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(64 << 10);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(64 << 10);
     let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(connection);
     let mut graceful = false;
@@ -179,8 +190,16 @@ async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Request<Byt
     match collected {
         Ok(Ok(body)) => Ok(Request::from_parts(head, body.to_bytes())),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Box::new(too_large())),
-        Ok(Err(_)) => Err(Box::new(response::error(StatusCode::BAD_REQUEST, "The request broke off.", None))),
-        Err(_) => Err(Box::new(response::error(StatusCode::REQUEST_TIMEOUT, "The request took too long.", None))),
+        Ok(Err(_)) => Err(Box::new(response::error(
+            StatusCode::BAD_REQUEST,
+            "The request broke off.",
+            None,
+        ))),
+        Err(_) => Err(Box::new(response::error(
+            StatusCode::REQUEST_TIMEOUT,
+            "The request took too long.",
+            None,
+        ))),
     }
 }
 

@@ -51,8 +51,14 @@ pub(super) struct Socket {
 /// Whether a request is the handshake of a WebSocket (RFC 6455, section 4.2.1).
 pub(super) fn is_handshake(request: &Request<Incoming>) -> bool {
     let names = |name, token: &str| {
-        let values = request.headers().get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
+        let values = request
+            .headers()
+            .get_all(name)
+            .into_iter()
+            .filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(','))
+            .any(|value| value.trim().eq_ignore_ascii_case(token))
     };
     request.method() == Method::GET && names(UPGRADE, "websocket") && names(CONNECTION, "upgrade")
 }
@@ -66,16 +72,30 @@ pub(super) async fn shake_hands(
     handover: &Handover,
 ) -> Response<Body> {
     let Some(accept) = accept_key(request.headers()) else {
-        let mut refusal = response::error(StatusCode::UPGRADE_REQUIRED, "This is no WebSocket of version 13.", None);
-        refusal.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
+        let mut refusal = response::error(
+            StatusCode::UPGRADE_REQUIRED,
+            "This is no WebSocket of version 13.",
+            None,
+        );
+        refusal
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
         return refusal;
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let connection = LAST_CONNECTION.fetch_add(1, Ordering::Relaxed) + 1;
-    let request = plugin::Request { inner: request.map(|_| Bytes::new()), client };
+    let request = plugin::Request {
+        inner: request.map(|_| Bytes::new()),
+        client,
+    };
     match plugin.socket_open(connection, request, cut).await {
         Ok(SocketAnswer::Accepted(messages, held)) => {
-            let socket = Socket { connection, upgrade, messages, held };
+            let socket = Socket {
+                connection,
+                upgrade,
+                messages,
+                held,
+            };
             *handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
             switching(accept)
         }
@@ -88,14 +108,20 @@ pub(super) async fn shake_hands(
 fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
     let version = headers.get(SEC_WEBSOCKET_VERSION)?;
     let key = headers.get(SEC_WEBSOCKET_KEY)?;
-    (version == VERSION).then(|| HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()).flatten()
+    (version == VERSION)
+        .then(|| HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok())
+        .flatten()
 }
 
 fn switching(accept: HeaderValue) -> Response<Body> {
     let mut response = Response::new(Either::Left(Full::default()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    response
+        .headers_mut()
+        .insert(UPGRADE, HeaderValue::from_static("websocket"));
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("upgrade"));
     response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, accept);
     response
 }
@@ -119,13 +145,18 @@ impl Socket {
             Err(error) => return tracing::debug!(%error, "a socket's handshake"),
         };
         let bytes = plugin.limits().body_bytes;
-        let config = WebSocketConfig::default().max_message_size(Some(bytes)).max_frame_size(Some(bytes));
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(bytes))
+            .max_frame_size(Some(bytes));
         let mut socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
         let end = match talk(&mut socket, plugin, self.connection, self.messages, &self.held).await {
             Ok(end) => end,
             Err(error) => return tracing::debug!(%error, "a socket"),
         };
-        let frame = CloseFrame { code: CloseCode::from(end.code), reason: end.text.into() };
+        let frame = CloseFrame {
+            code: CloseCode::from(end.code),
+            reason: end.text.into(),
+        };
         let closing = async {
             socket.close(Some(frame)).await?;
             while socket.next().await.transpose()?.is_some() {}
@@ -151,7 +182,9 @@ where
         socket.send(Message::text(message)).await?;
     }
     let keep_alive = held.hold().keep_alive.clone();
-    let every = keep_alive.as_ref().map_or(DEFAULT_KEEP_ALIVE, |keep_alive| keep_alive.every);
+    let every = keep_alive
+        .as_ref()
+        .map_or(DEFAULT_KEEP_ALIVE, |keep_alive| keep_alive.every);
     let mut ticks = interval_at(Instant::now() + every, every);
     let life = sleep(held.hold().life);
     tokio::pin!(life);
@@ -189,9 +222,14 @@ where
 }
 
 fn reason(code: CloseCode, text: &str) -> Reason {
-    Reason { code: code.into(), text: text.to_owned() }
+    Reason {
+        code: code.into(),
+        text: text.to_owned(),
+    }
 }
 
 fn text(frame: Bytes) -> Result<Message, Error> {
-    Utf8Bytes::try_from(frame).map(Message::Text).map_err(|error| Error::Utf8(error.to_string()))
+    Utf8Bytes::try_from(frame)
+        .map(Message::Text)
+        .map_err(|error| Error::Utf8(error.to_string()))
 }

@@ -48,7 +48,10 @@ fn ask_running(mut stream: UnixStream, command: &Command) -> Result<Answer, Clie
 }
 
 fn by_itself(settings: &Settings, command: Command) -> Result<Answer, ServeError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Runtime)?;
     runtime.block_on(async {
         let host = Host::load(settings, settings.port)?;
         let plugin = host.plugin();

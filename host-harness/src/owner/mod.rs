@@ -78,15 +78,27 @@ impl Command {
             Self::Tool { name, arguments } => Ok(plugin.call_tool(&name, &arguments).await?),
             Self::ToolEnding { suffix, arguments } => {
                 let tools = plugin.list_tools().await?;
-                let tool = tools.iter().find(|tool| tool.name.ends_with(&suffix)).ok_or(CommandError::NoSuchTool(suffix))?;
+                let tool = tools
+                    .iter()
+                    .find(|tool| tool.name.ends_with(&suffix))
+                    .ok_or(CommandError::NoSuchTool(suffix))?;
                 Ok(plugin.call_tool(&tool.name, &arguments).await?)
             }
-            Self::Nudge { user, text, source, priority } => {
+            Self::Nudge {
+                user,
+                text,
+                source,
+                priority,
+            } => {
                 let user_id = match user.contains(':') {
                     true => user,
                     false => format!("{}:{user}", plugin.describe().await?.channel_prefix),
                 };
-                let message = OutboundMessage { content: text, source, priority: priority.into() };
+                let message = OutboundMessage {
+                    content: text,
+                    source,
+                    priority: priority.into(),
+                };
                 let delivery = plugin.send_to_user(&user_id, &message).await?;
                 Ok(match delivery.connections {
                     0 => format!("{user_id} is not here now: kept until the next visit."),

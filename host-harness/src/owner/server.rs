@@ -50,8 +50,14 @@ impl OwnerServer {
             fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
             Ok(listener)
         };
-        let listener = bind().map_err(|source| OwnerServerError { path: path.to_owned(), source })?;
-        Ok(Self { listener, path: path.to_owned() })
+        let listener = bind().map_err(|source| OwnerServerError {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+        })
     }
 
     /// Takes commands for a plugin, for ever.

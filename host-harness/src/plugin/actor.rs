@@ -41,7 +41,9 @@ pub struct PluginActor {
 
 impl std::fmt::Debug for PluginActor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PluginActor").field("slot", &self.slot).finish_non_exhaustive()
+        f.debug_struct("PluginActor")
+            .field("slot", &self.slot)
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,7 +60,10 @@ struct Slot {
 
 impl std::fmt::Debug for Slot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Slot").field("started", &self.started).field("strikes", &self.strikes).finish_non_exhaustive()
+        f.debug_struct("Slot")
+            .field("started", &self.started)
+            .field("strikes", &self.strikes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,7 +109,20 @@ impl PluginActor {
             })?;
         let waiting = Semaphore::new(limits.waiting_calls);
         let slot = Mutex::default();
-        Ok((Arc::new(Self { engine, pre, grants, limits, hub, queue, slot, waiting, lost: Notify::new() }), cache_use))
+        Ok((
+            Arc::new(Self {
+                engine,
+                pre,
+                grants,
+                limits,
+                hub,
+                queue,
+                slot,
+                waiting,
+                lost: Notify::new(),
+            }),
+            cache_use,
+        ))
     }
 
     /// The connections that are held for this plugin.
@@ -152,7 +170,12 @@ impl PluginActor {
         }
         let time = self.limits.life_cycle_call;
         let stopped = self
-            .enter(&mut slot, time, async |call| call.plugin.tinyclaw_plugin_channel().call_stop(call.store).await, |result| result)
+            .enter(
+                &mut slot,
+                time,
+                async |call| call.plugin.tinyclaw_plugin_channel().call_stop(call.store).await,
+                |result| result,
+            )
             .await;
         slot.running = None;
         stopped?.map_err(CallError::Channel)
@@ -167,7 +190,9 @@ impl PluginActor {
                 tokio::time::sleep_until(at.into()).await;
             }
             let mut slot = self.slot.lock().await;
-            if slot.started && let Err(error) = self.ensure_running(&mut slot).await {
+            if slot.started
+                && let Err(error) = self.ensure_running(&mut slot).await
+            {
                 tracing::error!(%error, "starting the plugin anew");
             }
         }
@@ -206,18 +231,27 @@ impl PluginActor {
         if let Some(wait) = slot.not_before.and_then(|at| at.checked_duration_since(now)) {
             return Err(CallError::Down { retry_after: wait });
         }
-        let state = State::new(&self.grants, &self.limits, self.hub.clone(), self.queue.clone()).map_err(CallError::Host)?;
+        let state =
+            State::new(&self.grants, &self.limits, self.hub.clone(), self.queue.clone()).map_err(CallError::Host)?;
         let mut store = Store::new(self.engine.inner(), state);
         store.limiter(|state| &mut state.store_limits);
         store.set_hostcall_fuel(self.limits.hostcall_bytes);
         store.set_epoch_deadline(self.engine.deadline_ticks(self.limits.life_cycle_call));
         let instantiated = self.pre.instantiate_async(&mut store).await;
         match instantiated {
-            Ok(plugin) => slot.running = Some(Running { store, plugin, entered: false }),
+            Ok(plugin) => {
+                slot.running = Some(Running {
+                    store,
+                    plugin,
+                    entered: false,
+                })
+            }
             Err(error) => {
                 drop(store);
                 self.lose(slot, &format!("instantiating: {error:#}"));
-                return Err(CallError::Down { retry_after: FIRST_PAUSE });
+                return Err(CallError::Down {
+                    retry_after: FIRST_PAUSE,
+                });
             }
         }
         if !slot.started {
@@ -225,7 +259,12 @@ impl PluginActor {
         }
         let time = self.limits.life_cycle_call;
         let started = self
-            .enter(slot, time, async |call| call.plugin.tinyclaw_plugin_channel().call_start(call.store).await, |result| result)
+            .enter(
+                slot,
+                time,
+                async |call| call.plugin.tinyclaw_plugin_channel().call_start(call.store).await,
+                |result| result,
+            )
             .await?;
         started.map_err(|error| {
             slot.running = None;
@@ -242,13 +281,18 @@ impl PluginActor {
         settle: impl FnOnce(R) -> T,
     ) -> Result<T, CallError> {
         let Some(running) = slot.running.as_mut() else {
-            return Err(CallError::Down { retry_after: FIRST_PAUSE });
+            return Err(CallError::Down {
+                retry_after: FIRST_PAUSE,
+            });
         };
         running.entered = true;
         running.store.set_epoch_deadline(self.engine.deadline_ticks(time));
         running.store.set_hostcall_fuel(self.limits.hostcall_bytes);
         // The epoch ends a call that computes, this one that waits.
-        let call = Call { plugin: &running.plugin, store: &mut running.store };
+        let call = Call {
+            plugin: &running.plugin,
+            store: &mut running.store,
+        };
         let returned = tokio::time::timeout(time, make(call)).await;
         match returned {
             Ok(Ok(value)) => {
@@ -275,7 +319,9 @@ impl PluginActor {
     fn lose(&self, slot: &mut Slot, why: &str) {
         slot.running = None;
         self.queue.clear();
-        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(slot.strikes)).min(LONGEST_PAUSE);
+        let pause = FIRST_PAUSE
+            .saturating_mul(2_u32.saturating_pow(slot.strikes))
+            .min(LONGEST_PAUSE);
         slot.strikes = slot.strikes.saturating_add(1);
         // The first loss is mended at once.
         slot.not_before = (slot.strikes > 1).then(|| Instant::now() + pause);

@@ -61,7 +61,11 @@ impl PluginActor {
     /// # Errors
     /// When it cannot be called.
     pub async fn list_tools(self: &Arc<Self>) -> Result<Vec<Tool>, CallError> {
-        self.call(async |call| call.plugin.tinyclaw_plugin_tools().call_list_tools(call.store).await, |tools| tools).await
+        self.call(
+            async |call| call.plugin.tinyclaw_plugin_tools().call_list_tools(call.store).await,
+            |tools| tools,
+        )
+        .await
     }
 
     /// Carries out a tool. `arguments` is a JSON object in text.
@@ -70,7 +74,12 @@ impl PluginActor {
     /// When it cannot be called, or the tool's own refusal.
     pub async fn call_tool(self: &Arc<Self>, name: &str, arguments: &str) -> Result<String, CallError> {
         self.call(
-            async |call| call.plugin.tinyclaw_plugin_tools().call_call_tool(call.store, name, arguments).await,
+            async |call| {
+                call.plugin
+                    .tinyclaw_plugin_tools()
+                    .call_call_tool(call.store, name, arguments)
+                    .await
+            },
             |result| result,
         )
         .await?
@@ -81,9 +90,18 @@ impl PluginActor {
     ///
     /// # Errors
     /// When it cannot be called, or the plugin's own refusal.
-    pub async fn send_to_user(self: &Arc<Self>, user_id: &str, message: &OutboundMessage) -> Result<Delivery, CallError> {
+    pub async fn send_to_user(
+        self: &Arc<Self>,
+        user_id: &str,
+        message: &OutboundMessage,
+    ) -> Result<Delivery, CallError> {
         self.call(
-            async |call| call.plugin.tinyclaw_plugin_channel().call_send_to_user(call.store, user_id, message).await,
+            async |call| {
+                call.plugin
+                    .tinyclaw_plugin_channel()
+                    .call_send_to_user(call.store, user_id, message)
+                    .await
+            },
             |result| result,
         )
         .await?
@@ -96,7 +114,12 @@ impl PluginActor {
     /// When it cannot be called, or the plugin's own refusal.
     pub async fn history(self: &Arc<Self>, user_id: &str, limit: u32) -> Result<Vec<Entry>, CallError> {
         self.call(
-            async |call| call.plugin.tinyclaw_plugin_channel().call_history(call.store, user_id, limit).await,
+            async |call| {
+                call.plugin
+                    .tinyclaw_plugin_channel()
+                    .call_history(call.store, user_id, limit)
+                    .await
+            },
             |result| result,
         )
         .await?
@@ -111,7 +134,12 @@ impl PluginActor {
     pub async fn http(self: &Arc<Self>, request: Request, cut: &Arc<Notify>) -> Result<HttpAnswer, CallError> {
         let request = wit::Request::from(request);
         self.call_for_client(
-            async |call| call.plugin.tinyclaw_plugin_http().call_handle(call.store, &request).await,
+            async |call| {
+                call.plugin
+                    .tinyclaw_plugin_http()
+                    .call_handle(call.store, &request)
+                    .await
+            },
             |response| answer(self.hub(), response, cut),
         )
         .await
@@ -129,7 +157,12 @@ impl PluginActor {
     ) -> Result<SocketAnswer, CallError> {
         let request = wit::Request::from(request);
         self.call_for_client(
-            async |call| call.plugin.tinyclaw_plugin_socket().call_open(call.store, connection, &request).await,
+            async |call| {
+                call.plugin
+                    .tinyclaw_plugin_socket()
+                    .call_open(call.store, connection, &request)
+                    .await
+            },
             |opening| opened(self.hub(), opening, cut),
         )
         .await
@@ -139,9 +172,18 @@ impl PluginActor {
     ///
     /// # Errors
     /// When it cannot be called.
-    pub async fn socket_message(self: &Arc<Self>, connection: Connection, text: &str) -> Result<Vec<String>, CallError> {
+    pub async fn socket_message(
+        self: &Arc<Self>,
+        connection: Connection,
+        text: &str,
+    ) -> Result<Vec<String>, CallError> {
         self.call_for_client(
-            async |call| call.plugin.tinyclaw_plugin_socket().call_message(call.store, connection, text).await,
+            async |call| {
+                call.plugin
+                    .tinyclaw_plugin_socket()
+                    .call_message(call.store, connection, text)
+                    .await
+            },
             |messages| messages,
         )
         .await
@@ -153,7 +195,12 @@ impl PluginActor {
     /// When it cannot be called.
     pub async fn socket_closed(self: &Arc<Self>, connection: Connection) -> Result<(), CallError> {
         self.call(
-            async |call| call.plugin.tinyclaw_plugin_socket().call_closed(call.store, connection).await,
+            async |call| {
+                call.plugin
+                    .tinyclaw_plugin_socket()
+                    .call_closed(call.store, connection)
+                    .await
+            },
             |()| (),
         )
         .await
@@ -198,10 +245,15 @@ impl From<wit::Hold> for Hold {
 impl From<Request> for wit::Request {
     fn from(request: Request) -> Self {
         let (head, body) = request.inner.into_parts();
-        let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| (name.to_string(), value.as_bytes().to_vec());
+        let header =
+            |(name, value): (&http::HeaderName, &http::HeaderValue)| (name.to_string(), value.as_bytes().to_vec());
         Self {
             method: head.method.as_str().to_owned(),
-            target: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+            target: head
+                .uri
+                .path_and_query()
+                .map_or("/", |target| target.as_str())
+                .to_owned(),
             headers: head.headers.iter().map(header).collect(),
             body: body.into(),
             client: request.client.to_string(),
@@ -214,7 +266,12 @@ impl Events for PluginActor {
         let event = AgentEvent::from(event);
         let result = self
             .call(
-                async |call| call.plugin.tinyclaw_plugin_channel().call_on_agent_event(call.store, ticket, &event).await,
+                async |call| {
+                    call.plugin
+                        .tinyclaw_plugin_channel()
+                        .call_on_agent_event(call.store, ticket, &event)
+                        .await
+                },
                 |result| result,
             )
             .await;

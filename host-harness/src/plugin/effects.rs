@@ -28,7 +28,10 @@ impl Effects {
 
     /// Publishes, responds and closes so far.
     pub(crate) fn pushes(&self) -> usize {
-        self.0.iter().filter(|effect| !matches!(effect, Effect::Enqueue(_) | Effect::Cancel(_))).count()
+        self.0
+            .iter()
+            .filter(|effect| !matches!(effect, Effect::Enqueue(_) | Effect::Cancel(_)))
+            .count()
     }
 
     pub(crate) fn release<E: Events>(self, hub: &PushHub, queue: &AgentQueue, events: &Arc<E>) {

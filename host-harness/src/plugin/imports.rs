@@ -49,7 +49,11 @@ impl State {
             http: WasiHttpCtx::new(),
             no_requests: NoRequests,
             table: ResourceTable::new(),
-            config: grants.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            config: grants
+                .config
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
             secrets: grants.secrets.clone(),
             store_limits: StoreLimitsBuilder::new()
                 .memory_size(limits.memory_bytes)
@@ -84,8 +88,25 @@ impl State {
 
     fn fits(&self, frame: &[u8]) -> Result<(), push::Error> {
         let most = self.limits.frame_bytes;
-        if frame.len() > most { Err(push::Error::FrameTooLong(saturated(most))) } else { Ok(()) }
+        if frame.len() > most {
+            Err(push::Error::FrameTooLong(saturated(most)))
+        } else {
+            Ok(())
+        }
     }
+}
+
+/// What a plugin writes cannot begin a line of its own, nor colour one.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default())
+        } else {
+            line.push(character)
+        }
+    }
+    line
 }
 
 fn saturated(number: usize) -> u32 {
@@ -129,13 +150,20 @@ impl push::Host for State {
     fn respond(&mut self, topic: String, response: http_types::Response) -> Result<u32, push::Error> {
         let listeners = self.topic(&topic)?;
         self.fits(&response.body)?;
-        self.effects.push(Effect::Respond(topic, Box::new(Response::from(response))));
+        self.effects
+            .push(Effect::Respond(topic, Box::new(Response::from(response))));
         Ok(listeners)
     }
 
     fn close(&mut self, topic: String, reason: push::Reason) -> Result<u32, push::Error> {
         let listeners = self.topic(&topic)?;
-        self.effects.push(Effect::Close(topic, Reason { code: reason.code, text: reason.text }));
+        self.effects.push(Effect::Close(
+            topic,
+            Reason {
+                code: reason.code,
+                text: reason.text,
+            },
+        ));
         Ok(listeners)
     }
 }
@@ -155,9 +183,8 @@ impl logging::Host for State {
             return;
         }
         let cut = message.floor_char_boundary(self.limits.log_line_bytes.min(message.len()));
-        // What a plugin writes cannot begin a line of its own, nor colour one.
-        let line = message.get(..cut).unwrap_or_default().escape_debug();
-        let context = context.escape_debug();
+        let line = one_line(message.get(..cut).unwrap_or_default());
+        let context = one_line(&context);
         match level {
             Level::Trace => tracing::trace!(target: "plugin", %context, "{line}"),
             Level::Debug => tracing::debug!(target: "plugin", %context, "{line}"),
@@ -170,13 +197,20 @@ impl logging::Host for State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.no_requests }
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.no_requests,
+        }
     }
 }
 

@@ -46,7 +46,11 @@ pub struct Response {
 
 impl From<wit::Response> for Response {
     fn from(response: wit::Response) -> Self {
-        Self { status: response.status, headers: response.headers, body: response.body.into() }
+        Self {
+            status: response.status,
+            headers: response.headers,
+            body: response.body.into(),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Its only directory is a fresh one that is gone afterwards. It has clocks, randomness, arguments and its output,
 //! and no network. Imports beyond WASI are there to link, and trap when called.
 
+mod absent;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -44,7 +46,7 @@ fn run(file: &Path, args: &[String]) -> Result<ExitCode> {
 
     let mut linker = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
-    linker.define_unknown_imports_as_traps(&component)?;
+    absent::define(&mut linker, &engine, &component)?;
 
     let directory = tempfile::tempdir()?;
     let wasi = WasiCtx::builder()

@@ -42,7 +42,12 @@ fn bench(limits: &Limits) -> Bench {
     let agent = Arc::new(Gated(Semaphore::new(0)));
     let queue = AgentQueue::new(agent.clone(), limits);
     let (sender, events) = mpsc::unbounded_channel();
-    Bench { queue, agent, plugin: Arc::new(Plugin(sender)), events }
+    Bench {
+        queue,
+        agent,
+        plugin: Arc::new(Plugin(sender)),
+        events,
+    }
 }
 
 impl Bench {
@@ -85,7 +90,10 @@ async fn different_users_are_answered_in_parallel() {
 
 #[tokio::test]
 async fn a_busy_user_does_not_get_in_front_of_others() {
-    let mut bench = bench(&Limits { running_turns: 1, ..Limits::default() });
+    let mut bench = bench(&Limits {
+        running_turns: 1,
+        ..Limits::default()
+    });
     let tickets: Vec<Ticket> = ["1", "2", "3"].map(|message| bench.enqueue("john", message)).to_vec();
     let mary = bench.enqueue("mary", "m");
     bench.agent.0.add_permits(4);
@@ -97,7 +105,10 @@ async fn a_busy_user_does_not_get_in_front_of_others() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_until_there_is_room() {
-    let bench = bench(&Limits { waiting_turns_per_user: 1, ..Limits::default() });
+    let bench = bench(&Limits {
+        waiting_turns_per_user: 1,
+        ..Limits::default()
+    });
     let (_, second) = (bench.enqueue("john", "1"), bench.enqueue("john", "2"));
     assert!(bench.queue.reserve("john".to_owned(), "3".to_owned()).is_err());
     assert!(bench.queue.reserve("mary".to_owned(), "1".to_owned()).is_ok());
@@ -107,7 +118,10 @@ async fn a_full_queue_refuses_until_there_is_room() {
 
 #[tokio::test]
 async fn a_reservation_that_is_dropped_never_was() {
-    let bench = bench(&Limits { waiting_turns: 1, ..Limits::default() });
+    let bench = bench(&Limits {
+        waiting_turns: 1,
+        ..Limits::default()
+    });
     let reservation = bench.queue.reserve("john".to_owned(), "1".to_owned()).unwrap();
     assert!(bench.queue.reserve("mary".to_owned(), "1".to_owned()).is_err());
     drop(reservation);
@@ -129,7 +143,10 @@ async fn a_cancelled_answer_says_nothing_more_and_the_next_begins() {
 
 #[tokio::test]
 async fn a_user_who_cancels_and_writes_again_is_answered_once() {
-    let mut bench = bench(&Limits { running_turns: 1, ..Limits::default() });
+    let mut bench = bench(&Limits {
+        running_turns: 1,
+        ..Limits::default()
+    });
     let mary = bench.enqueue("mary", "m");
     bench.expect_begun(mary, "m").await;
     let cancelled = bench.enqueue("john", "1");

@@ -1,0 +1,54 @@
+//! The connection as SQLite knows it: opened by name, closed once.
+
+use std::cell::Cell;
+use std::ffi::{CString, c_int};
+use std::ptr;
+
+use sqlite_wasm_rs as ffi;
+
+use crate::error::{Error, Result};
+use crate::vfs;
+
+/// An open connection, or null after `close`.
+pub(crate) struct Handle(Cell<*mut ffi::sqlite3>);
+
+impl Handle {
+    pub(crate) fn open(file_name: &str) -> Result<Self> {
+        let name =
+            CString::new(file_name).map_err(|_| Error::new(ffi::SQLITE_CANTOPEN, "the file's name holds a nul"))?;
+        let handle = Self(Cell::new(ptr::null_mut()));
+        let flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE;
+        // SAFETY: both names are C strings for the length of the call; the handle is ours to write.
+        let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), handle.0.as_ptr(), flags, vfs::NAME.as_ptr()) };
+        // A handle that failed to open is a handle all the same: it has the message, and is closed on drop.
+        handle.check(code)?;
+        Ok(handle)
+    }
+
+    pub(crate) fn get(&self) -> *mut ffi::sqlite3 {
+        self.0.get()
+    }
+
+    pub(crate) fn check(&self, code: c_int) -> Result<()> {
+        if code == ffi::SQLITE_OK {
+            return Ok(());
+        }
+        // SAFETY: the handle is null or open.
+        Err(unsafe { Error::last(self.get(), code) })
+    }
+
+    pub(crate) fn close(&self) -> Result<()> {
+        // SAFETY: null, which SQLite ignores, or open, and closed this once.
+        match unsafe { ffi::sqlite3_close(self.0.replace(ptr::null_mut())) } {
+            ffi::SQLITE_OK => Ok(()),
+            code => Err(Error::from_code(code)),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Nobody is left to hear of it. What was committed is in the log, which the next `open` reads.
+        let _closed = self.close();
+    }
+}
