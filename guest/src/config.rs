@@ -176,10 +176,8 @@ mod tests {
 
     fn read(settings: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let mut host = FakeHost::default();
-        host.settings = settings
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect();
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        host.settings.extend(settings.iter().map(owned));
         Settings::read(&mut host)
     }
 

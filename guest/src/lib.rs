@@ -12,6 +12,7 @@
 
 mod answers;
 mod assets;
+mod attempts;
 mod broadcast;
 mod code;
 mod config;

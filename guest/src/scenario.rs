@@ -44,9 +44,11 @@ impl Scenario {
     }
 
     fn new(file: &'static str) -> Self {
-        let mut host = FakeHost::default();
-        host.now_ms = 1_700_000_000_000;
-        host.connections = 1;
+        let host = FakeHost {
+            now_ms: 1_700_000_000_000,
+            connections: 1,
+            ..FakeHost::default()
+        };
         Self {
             plugin: Plugin::on_file(file),
             host,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use rand_core::Rng as _;
 
 use crate::answers::Answers;
+use crate::attempts::Attempts;
 use crate::code::{Code, CodeKey};
 use crate::config::{Settings, SettingsError};
 use crate::event::EndReason;
@@ -24,6 +25,8 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     pub(crate) code_key: CodeKey,
     pub(crate) answers: Answers,
+    /// Wrong codes of late.
+    pub(crate) attempts: Attempts,
     /// Messages on disk that the agent's queue had no place for, in order.
     pub(crate) waiting: VecDeque<Open>,
     /// Whose WebSocket a connection is, by the host's number of it.
@@ -54,6 +57,7 @@ impl Service {
             store,
             code_key,
             answers: Answers::default(),
+            attempts: Attempts::default(),
             waiting: VecDeque::new(),
             sockets: BTreeMap::new(),
         })

@@ -164,3 +164,25 @@ fn a_nickname_is_changed_and_shown() {
     assert_eq!(feed.until("nickname")["nickname"], "Jöhn 🙂");
     assert_eq!(john.status()["nickname"], "Jöhn 🙂");
 }
+
+#[test]
+fn wrong_codes_are_soon_not_looked_at_and_then_a_right_one_is_not_spent() {
+    let harness = Harness::start();
+    let invite = harness.invite("john");
+    let stranger = Friend::stranger(&harness);
+    let try_code = |code: &str| stranger.post("/api/auth/redeem", &json!({ "code": code }));
+
+    let refused = (0..20)
+        .map(|_| try_code("0000-0000-0000"))
+        .find(|answer| answer.status != 401);
+    let refused = refused.expect("twenty guesses in a row were looked at");
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").unwrap().parse::<u32>().unwrap() >= 1);
+    assert_eq!(try_code(&invite.code).status, 429);
+    assert_eq!(stranger.get(&invite.target()).status, 429);
+    assert_eq!(stranger.status()["authenticated"], false);
+
+    // The owner's commands know no such limit, and what is remembered of guesses goes with the process.
+    let harness = harness.stop().serve(&[]);
+    stranger.at(&harness).join(&invite);
+}

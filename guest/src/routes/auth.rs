@@ -89,12 +89,16 @@ pub(super) fn sign_in(
     let current = service.session(host, request)?;
     let token = Token::generate(&mut host.random());
     let now_ms = host.now_ms();
+    service.attempts.check(&request.client, now_ms)?;
     let hash = service.code_key.hash(code);
     match service
         .store
         .redeem(&hash, &token.hash(), current.as_ref(), may_switch, now_ms)?
     {
-        Redemption::Invalid => Err(Problem::InvalidCode),
+        Redemption::Invalid => {
+            service.attempts.failed(&request.client, now_ms);
+            Err(Problem::InvalidCode)
+        }
         Redemption::SignedInAsOther => Err(Problem::SignedInAs(
             current.map(|session| session.nickname).unwrap_or_default(),
         )),
@@ -103,6 +107,7 @@ pub(super) fn sign_in(
                 service.store.end_session(left.id)?;
                 service.end_session(host, left.id, EndReason::SignedOut);
             }
+            service.attempts.succeeded(&request.client);
             tracing::info!(username = session.username, "a friend signed in");
             Ok((session, cookie::set(&token, service.settings.base_url.is_https())))
         }

@@ -25,6 +25,9 @@ const AGENT_MARK: &str = "<!--agent-->";
 const BAD_INVITE: &str =
     "This invite link is not valid any more. Links work once and for a limited time: please ask for a new one.";
 
+const TOO_MANY_CODES: &str =
+    "Too many wrong codes were tried. Please wait a little, then open the link again: it has not been used up.";
+
 /// `GET /` and `GET /chat`, with or without an invite.
 pub(super) fn page(service: &mut Service, host: &mut dyn Host, request: &Request) -> Result<Response, Problem> {
     let Some(index) = assets::find("index.html") else {
@@ -41,6 +44,11 @@ pub(super) fn page(service: &mut Service, host: &mut dyn Host, request: &Request
             .with("location", "/chat")
             .with("set-cookie", cookie)),
         Err(Problem::InvalidCode) => Ok(with_notice(index, BAD_INVITE)),
+        Err(Problem::TooManyCodes(too_many)) => {
+            let mut page = with_notice(index, TOO_MANY_CODES);
+            page.status = 429;
+            Ok(page.with("retry-after", too_many.retry_after_ms.div_ceil(1_000).to_string()))
+        }
         Err(Problem::SignedInAs(nickname)) => Ok(with_notice(index, &signed_in_as(&nickname))),
         Err(other) => Err(other),
     }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::attempts::TooMany;
 use crate::conversation::SayError;
 use crate::response::Response;
 use crate::store::StoreError;
@@ -18,6 +19,8 @@ pub(crate) enum Problem {
     NotFound,
     /// Unknown, used, expired and revoked codes look the same.
     InvalidCode,
+    /// Codes of this client are not looked at for the moment.
+    TooManyCodes(TooMany),
     /// The code is somebody else's than who is signed in, whose nickname this is.
     SignedInAs(String),
     NotSaidToBeJson,
@@ -42,6 +45,12 @@ pub(crate) struct Explanation {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<TooMany> for Problem {
+    fn from(too_many: TooMany) -> Self {
+        Self::TooManyCodes(too_many)
     }
 }
 
@@ -92,6 +101,11 @@ impl Problem {
             ),
             Self::NotJson => once(400, "The body is not JSON".into()),
             Self::Shape(sentence) => once(400, sentence.into()),
+            Self::TooManyCodes(TooMany { retry_after_ms }) => retry(
+                429,
+                "Too many wrong codes were tried. Please wait a little, then try again.",
+                seconds(retry_after_ms),
+            ),
             Self::TooLarge => once(413, "That is too long: a request may have 64 KiB at most".into()),
             Self::CrossSite => once(403, "This request came from another site".into()),
             Self::Say(SayError::Crowded { retry_after_ms }) => retry(

@@ -94,10 +94,10 @@ async fn a_busy_user_does_not_get_in_front_of_others() {
         running_turns: 1,
         ..Limits::default()
     });
-    let tickets: Vec<Ticket> = ["1", "2", "3"].map(|message| bench.enqueue("john", message)).to_vec();
+    let [one, two, three] = ["1", "2", "3"].map(|message| bench.enqueue("john", message));
     let mary = bench.enqueue("mary", "m");
     bench.agent.0.add_permits(4);
-    for (ticket, message) in [(tickets[0], "1"), (mary, "m"), (tickets[1], "2"), (tickets[2], "3")] {
+    for (ticket, message) in [(one, "1"), (mary, "m"), (two, "2"), (three, "3")] {
         bench.expect_begun(ticket, message).await;
         bench.expect(ticket, Event::Done).await;
     }
