@@ -23,6 +23,7 @@ build: component ## Build the component and the harness
 	@$(CARGO) build --quiet $(NATIVE) --bins
 
 test: build ## Run every test
+	@./setup test
 	$(CARGO) test --package friends-chat --package wasi-sqlite
 	$(CARGO) test $(WASM) --package friends-chat --package wasi-sqlite
 	$(CARGO) test $(NATIVE)

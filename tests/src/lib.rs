@@ -12,6 +12,7 @@
 
 mod agent;
 mod answer;
+pub mod browser;
 mod connection;
 mod data;
 mod events;

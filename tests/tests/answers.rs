@@ -66,6 +66,23 @@ fn the_whole_answer_as_one_object() {
 }
 
 #[test]
+fn an_answer_longer_than_a_frame_is_streamed_in_full_and_kept() {
+    let script = Script::new(
+        r#"piece=$(head -c 8192 /dev/zero | tr '\0' x)
+        for _ in $(seq 100); do echo "{\"delta\":\"$piece\"}"; done"#,
+    );
+    let harness = Data::new().serve(&["--agent", &script.agent()]);
+    let john = harness.friend("john");
+    let mut feed = john.feed();
+    let answer = john.ask("tell me everything");
+    assert_eq!(answer.len(), 100 * 8192);
+    // It does not fit one event, so that the feed advises to load the history.
+    feed.until("resync");
+    feed.until("done");
+    assert!(john.history()[0]["text"] == answer.as_str());
+}
+
+#[test]
 fn when_the_agent_fails_the_friend_reads_plain_words_and_the_log_has_the_reason() {
     let script = Script::new(
         r#"echo '{"delta":"half an "}'

@@ -59,13 +59,16 @@ fn sigint_ends_in_order() {
 }
 
 #[test]
-fn a_connection_that_says_nothing_is_no_obstacle() {
+fn connections_that_ask_for_nothing_are_no_obstacle() {
     let harness = Harness::start();
     let john = harness.friend("john");
     let feed = john.feed();
+    // One says nothing, one does not come to the end of its request.
     let idle = Connection::open(harness.address()).unwrap();
+    let mut begun = Connection::open(harness.address()).unwrap();
+    begun.write(b"POST /api/chat HTTP/1.1\r\n");
     harness.signal(Signal::TERM);
     assert_eq!(feed.rest().last().unwrap()["reason"], "stopping");
     assert_eq!(harness.wait().code, Some(0));
-    drop(idle);
+    drop((idle, begun));
 }

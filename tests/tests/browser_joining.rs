@@ -1,0 +1,94 @@
+//! How a friend gets into the chat, and what is said to somebody who does not. Observed in a browser that opens
+//! links and in which codes are typed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use friends_chat_tests::Harness;
+use friends_chat_tests::browser::{Browser, ENTER};
+
+#[test]
+fn a_link_leads_into_the_chat_and_leaves_no_code_behind() {
+    let harness = Harness::start();
+    let browser = Browser::open(&harness);
+    let tab = browser.tab();
+
+    tab.join(&harness.invite("john"));
+
+    assert_eq!(tab.address(), format!("{}/chat", tab.origin()));
+    assert_eq!(tab.text("#empty"), "Say hello to the agent!");
+    tab.reload();
+    tab.wait_online();
+}
+
+#[test]
+fn a_code_may_be_typed_as_people_type() {
+    let harness = Harness::start();
+    let browser = Browser::open(&harness);
+    let tab = browser.tab();
+    let code = harness.invite("john").code;
+    let typed = code.replace('-', "").to_lowercase();
+    assert_ne!(typed, code);
+
+    tab.go("/");
+    tab.wait_visible("#signin");
+    tab.press("#code", &typed);
+    tab.click("#redeem");
+
+    tab.wait_online();
+    tab.send("Hello");
+    tab.wait_bubbles(&[("friend", "Hello"), ("agent", "You said: Hello")]);
+}
+
+#[test]
+fn a_wrong_code_is_answered_with_a_sentence_and_the_right_one_still_works() {
+    let harness = Harness::start();
+    let browser = Browser::open(&harness);
+    browser.provoke("status of 401");
+    let tab = browser.tab();
+    let invite = harness.invite("john");
+
+    tab.go("/");
+    tab.wait_visible("#signin");
+    tab.press("#code", "ABCD-EFGH-JKMN");
+    tab.press("#code", ENTER);
+    tab.wait_visible("#code-error");
+    let sentence = tab.text("#code-error");
+    assert!(sentence.starts_with("This code does not work."), "{sentence}");
+    assert_eq!(
+        tab.value("document.activeElement.id"),
+        "code",
+        "one may try again at once"
+    );
+    assert_eq!(tab.value("document.querySelector('#code').ariaInvalid"), "true");
+
+    tab.run("document.querySelector('#code').select();", &[]);
+    tab.press("#code", &invite.code);
+    assert!(tab.value("document.querySelector('#code-error').checkVisibility()") == false);
+    tab.press("#code", ENTER);
+    tab.wait_online();
+}
+
+#[test]
+fn a_used_link_says_so() {
+    let harness = Harness::start();
+    let invite = harness.invite("john");
+    let first = Browser::open(&harness);
+    first.tab().join(&invite);
+
+    let second = Browser::open(&harness);
+    let tab = second.tab();
+    tab.go(&invite.target());
+
+    tab.wait_visible("#signin");
+    let notice = tab.text("#notice");
+    assert!(
+        notice.contains("not valid any more") && notice.contains("ask for a new one"),
+        "{notice}"
+    );
+    assert_eq!(tab.address(), format!("{}/chat", tab.origin()));
+}
