@@ -24,6 +24,7 @@ pub(crate) struct Attempts {
     by_address: BTreeMap<Address, Failures>,
     minute_began_ms: i64,
     in_this_minute: u32,
+    tidied_ms: i64,
 }
 
 /// Who tries: an IPv4 address, or an IPv6 network of one subscriber. `None` where the host does not say.
@@ -64,7 +65,11 @@ impl Attempts {
         self.in_this_minute = self.in_this_minute.saturating_add(1);
         let address = address(client);
         if self.by_address.len() >= MAX_ADDRESSES && !self.by_address.contains_key(&address) {
-            self.by_address.retain(|_, failures| !failures.is_forgotten(now_ms));
+            // Looked through once a minute: whoever fills it should not have each of their tries cost that.
+            if now_ms.saturating_sub(self.tidied_ms) >= MINUTE_MS {
+                self.tidied_ms = now_ms;
+                self.by_address.retain(|_, failures| !failures.is_forgotten(now_ms));
+            }
             if self.by_address.len() >= MAX_ADDRESSES {
                 return;
             }

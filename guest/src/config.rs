@@ -4,19 +4,32 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::host::{Host, Unreadable};
+use crate::text::is_disruptive;
 
 const ENABLED: &str = "channels.friends.enabled";
 const PORT: &str = "channels.friends.port";
 const BASE_URL: &str = "channels.friends.baseUrl";
 const INVITE_TTL: &str = "channels.friends.inviteTtl";
+const JOIN: &str = "channels.friends.join";
+const SESSION_IDLE: &str = "channels.friends.sessionIdle";
+const MESSAGES_PER_MINUTE: &str = "channels.friends.messagesPerMinute";
 const AGENT_NAME: &str = "agent.name";
 
 const DEFAULT_PORT: u16 = 3001;
 const DEFAULT_AGENT_NAME: &str = "the agent";
 /// A week: long enough for a friend on holiday, short enough that a forgotten message is not a key for ever.
-const DEFAULT_INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+const DEFAULT_INVITE_TTL: Duration = Duration::from_secs(7 * DAY_S);
+/// As long as the cookie lives in the browser: a friend who comes once a year stays signed in.
+const DEFAULT_SESSION_IDLE: Duration = Duration::from_secs(365 * DAY_S);
+/// Shorter than this, a friend would be signed out while writing.
+const MIN_SESSION_IDLE: Duration = Duration::from_secs(3_600);
 /// Ten years; whoever asks for more means "never", which is not offered.
-const MAX_INVITE_TTL: Duration = Duration::from_secs(3650 * 24 * 3600);
+const MAX_TIME: Duration = Duration::from_secs(3_650 * DAY_S);
+const DAY_S: u64 = 24 * 3_600;
+/// One a second, for a minute on end: nobody types faster, and a program that does is stopped soon.
+const DEFAULT_MESSAGES_PER_MINUTE: u32 = 60;
+/// More than any store takes.
+const MAX_MESSAGES_PER_MINUTE: u32 = 1_000_000;
 /// Most characters of the agent's name, so that headings and cards stay readable.
 const MAX_AGENT_NAME_CHARS: usize = 64;
 
@@ -29,8 +42,23 @@ pub(crate) struct Settings {
     pub(crate) base_url: BaseUrl,
     /// How long an invite code is good for.
     pub(crate) invite_ttl: Duration,
+    /// What an invite link does when it is opened.
+    pub(crate) join: Join,
+    /// How long a session lives without being used.
+    pub(crate) session_idle: Duration,
+    /// Messages that a friend may send in a minute.
+    pub(crate) messages_per_minute: u32,
     /// What the page calls the agent.
     pub(crate) agent_name: String,
+}
+
+/// What an invite link does when a person opens it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Join {
+    /// It signs in.
+    Open,
+    /// It asks, and signs in on the click: mail gateways open links in whole browsers, and click on nothing.
+    Click,
 }
 
 /// A public address: scheme and authority, no path.
@@ -52,63 +80,102 @@ pub(crate) enum SettingsError {
 impl Settings {
     /// Reads every key; those that are not set have their defaults.
     pub(crate) fn read(host: &mut dyn Host) -> Result<Self, SettingsError> {
-        let enabled = match host.setting(ENABLED)?.as_deref().map(str::trim) {
-            None | Some("true") => true,
-            Some("false") => false,
-            Some(_) => {
-                return Err(SettingsError::Invalid {
-                    key: ENABLED,
-                    rule: "true or false",
-                });
-            }
-        };
-        let port = match host.setting(PORT)? {
-            None => DEFAULT_PORT,
-            Some(text) => text.trim().parse().map_err(|_| SettingsError::Invalid {
-                key: PORT,
-                rule: "a port number, 0 to 65535",
-            })?,
-        };
-        let base_url = match host.setting(BASE_URL)? {
-            None => BaseUrl::local(port),
-            Some(text) => BaseUrl::parse(&text).ok_or(SettingsError::Invalid {
-                key: BASE_URL,
-                rule: "an http or https address without a path, for example https://chat.example.com",
-            })?,
-        };
-        let invite_ttl = match host.setting(INVITE_TTL)? {
-            None => DEFAULT_INVITE_TTL,
-            Some(text) => humantime::parse_duration(text.trim())
-                .ok()
-                .filter(|ttl| (Duration::from_secs(60)..=MAX_INVITE_TTL).contains(ttl))
-                .ok_or(SettingsError::Invalid {
-                    key: INVITE_TTL,
-                    rule: "a time from one minute to ten years, for example 7d, 12h or 30m",
-                })?,
-        };
-        let agent_name = host
-            .setting(AGENT_NAME)?
-            .map(|name| name.trim().to_owned())
-            .filter(|name| !name.is_empty());
-        let agent_name = agent_name.unwrap_or_else(|| DEFAULT_AGENT_NAME.to_owned());
-        if agent_name.chars().count() > MAX_AGENT_NAME_CHARS || agent_name.chars().any(crate::text::is_disruptive) {
-            return Err(SettingsError::Invalid {
-                key: AGENT_NAME,
-                rule: "one line of at most 64 characters",
-            });
-        }
+        let enabled = value(host, ENABLED, "true or false", true, |text| text.parse().ok())?;
+        let port = value(host, PORT, "a port number, 0 to 65535", DEFAULT_PORT, |text| {
+            text.parse().ok()
+        })?;
+        let base_url = value(
+            host,
+            BASE_URL,
+            "an http or https address without a path, for example https://chat.example.com",
+            BaseUrl::local(port),
+            BaseUrl::parse,
+        )?;
+        let invite_ttl = value(
+            host,
+            INVITE_TTL,
+            "a time from one minute to ten years, for example 7d, 12h or 30m",
+            DEFAULT_INVITE_TTL,
+            |text| time(text, Duration::from_secs(60)),
+        )?;
+        let join = value(host, JOIN, "open or click", Join::Open, |text| match text {
+            "open" => Some(Join::Open),
+            "click" => Some(Join::Click),
+            _ => None,
+        })?;
+        let session_idle = value(
+            host,
+            SESSION_IDLE,
+            "a time from one hour to ten years, for example 30d",
+            DEFAULT_SESSION_IDLE,
+            |text| time(text, MIN_SESSION_IDLE),
+        )?;
+        let messages_per_minute = value(
+            host,
+            MESSAGES_PER_MINUTE,
+            "a whole number from 1 to 1000000",
+            DEFAULT_MESSAGES_PER_MINUTE,
+            |text| {
+                text.parse()
+                    .ok()
+                    .filter(|number| (1..=MAX_MESSAGES_PER_MINUTE).contains(number))
+            },
+        )?;
+        let agent_name = value(
+            host,
+            AGENT_NAME,
+            "one line of at most 64 characters",
+            DEFAULT_AGENT_NAME.to_owned(),
+            |text| {
+                let is_line = text.chars().count() <= MAX_AGENT_NAME_CHARS && !text.chars().any(is_disruptive);
+                let name = if text.is_empty() { DEFAULT_AGENT_NAME } else { text };
+                is_line.then(|| name.to_owned())
+            },
+        )?;
         Ok(Self {
             enabled,
             base_url,
             invite_ttl,
+            join,
+            session_idle,
+            messages_per_minute,
             agent_name,
         })
     }
 
     /// The time an invite is good for, in milliseconds.
     pub(crate) fn invite_ttl_ms(&self) -> i64 {
-        i64::try_from(self.invite_ttl.as_millis()).unwrap_or(i64::MAX)
+        milliseconds(self.invite_ttl)
     }
+
+    /// The time a session lives without being used, in milliseconds.
+    pub(crate) fn session_idle_ms(&self) -> i64 {
+        milliseconds(self.session_idle)
+    }
+}
+
+/// The value of a key without the white space around it, or its default.
+fn value<T>(
+    host: &mut dyn Host,
+    key: &'static str,
+    rule: &'static str,
+    default: T,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, SettingsError> {
+    match host.setting(key)? {
+        None => Ok(default),
+        Some(text) => parse(text.trim()).ok_or(SettingsError::Invalid { key, rule }),
+    }
+}
+
+/// A time such as `7d`, not below `least`.
+fn time(text: &str, least: Duration) -> Option<Duration> {
+    let time = humantime::parse_duration(text).ok()?;
+    (least..=MAX_TIME).contains(&time).then_some(time)
+}
+
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl BaseUrl {
@@ -121,7 +188,7 @@ impl BaseUrl {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().trim_end_matches('/').to_ascii_lowercase();
+        let text = text.trim_end_matches('/').to_ascii_lowercase();
         let authority_at = ["http://", "https://"]
             .iter()
             .find(|scheme| text.starts_with(**scheme))?
@@ -188,6 +255,8 @@ mod tests {
         assert_eq!(settings.base_url.as_str(), "http://localhost:3001");
         assert_eq!(settings.agent_name, "the agent");
         assert_eq!(settings.invite_ttl_ms(), 7 * 24 * 3600 * 1000);
+        assert_eq!(settings.session_idle_ms(), 365 * 24 * 3600 * 1000);
+        assert_eq!((settings.join, settings.messages_per_minute), (Join::Open, 60));
         assert_eq!(
             read(&[(PORT, "8080")]).unwrap().base_url.as_str(),
             "http://localhost:8080"
@@ -200,6 +269,9 @@ mod tests {
             (ENABLED, "false"),
             (BASE_URL, " https://Chat.example.com:8443/ "),
             (INVITE_TTL, "12h"),
+            (JOIN, "click"),
+            (SESSION_IDLE, "30d"),
+            (MESSAGES_PER_MINUTE, "5"),
             (AGENT_NAME, "Ada"),
         ])
         .unwrap();
@@ -211,6 +283,9 @@ mod tests {
         );
         assert_eq!(settings.invite_ttl, Duration::from_secs(12 * 3600));
         assert_eq!(settings.agent_name, "Ada");
+        assert_eq!((settings.join, settings.messages_per_minute), (Join::Click, 5));
+        assert_eq!(settings.session_idle_ms(), 30 * 24 * 3600 * 1000);
+        assert_eq!(read(&[(AGENT_NAME, "  ")]).unwrap().agent_name, "the agent");
     }
 
     #[test]
@@ -224,6 +299,9 @@ mod tests {
             (BASE_URL, "http://a@b"),
             (INVITE_TTL, "soon"),
             (INVITE_TTL, "0s"),
+            (JOIN, "Click"),
+            (SESSION_IDLE, "59m"),
+            (MESSAGES_PER_MINUTE, "0"),
             (AGENT_NAME, "a\nb"),
         ] {
             assert!(

@@ -6,6 +6,7 @@ use crate::entry::{Entry, State};
 use crate::event::Event;
 use crate::host::{EnqueueError, Host, Ticket};
 use crate::markdown;
+use crate::rates::{Act, TooOften};
 use crate::response::Response;
 use crate::service::Service;
 use crate::store::{NewNudge, Open, Session, StoreError};
@@ -35,6 +36,9 @@ pub(crate) enum SayError {
     /// This friend has too many messages open.
     #[error("too many messages are waiting for an answer")]
     Crowded { retry_after_ms: u32 },
+    /// This friend sends too much.
+    #[error(transparent)]
+    TooOften(#[from] TooOften),
     /// The agent's queue is full, with other friends' messages.
     #[error("the agent's queue is full")]
     QueueFull { retry_after_ms: u32 },
@@ -83,6 +87,7 @@ impl Service {
         text: &str,
         client_id: Option<&str>,
     ) -> Result<Said, SayError> {
+        self.rates.take(friend.friend_id, Act::Message, host.now_ms())?;
         if let Some(client_id) = client_id
             && let Some(entry) = self.store.message_by_client_id(friend.friend_id, client_id)?
         {

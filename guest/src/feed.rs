@@ -4,12 +4,19 @@
 use crate::broadcast;
 use crate::entry::{Entry, Role, State};
 use crate::event::{Activity, Event};
+use crate::host::Host;
 use crate::markdown;
+use crate::rates::{Act, TooOften};
 use crate::service::Service;
 use crate::store::{Session, StoreError};
+use crate::topic::{Topic, Wire};
 
 /// Most entries replayed; whoever missed more reads the history, which comes in pages.
 const MAX_REPLAY: u32 = 500;
+/// Feeds of one friend at a time: a few devices with a few tabs each, and connections whose end was not noticed yet.
+const MAX_FEEDS: u32 = 24;
+/// Milliseconds after which connections that are gone are noticed.
+const CROWDED_RETRY_MS: u32 = 10_000;
 /// Counted no further: a page shows "99+" at most.
 pub(crate) const MAX_UNREAD: u32 = 1_000;
 /// Messages whose state may have changed while the page was away; older ones have had their end long ago.
@@ -34,6 +41,22 @@ impl From<Event<'_>> for Line {
 }
 
 impl Service {
+    /// Lets a friend open another feed, unless there are as many as one person looks at.
+    pub(crate) fn admit_feed(&mut self, host: &mut dyn Host, session: &Session) -> Result<(), TooOften> {
+        self.rates.take(session.friend_id, Act::Feed, host.now_ms())?;
+        let feed = Topic::Friend(session.friend_id);
+        let open = host
+            .listeners(&feed.name(Wire::Stream))
+            .saturating_add(host.listeners(&feed.name(Wire::Socket)));
+        if open < MAX_FEEDS {
+            Ok(())
+        } else {
+            Err(TooOften {
+                retry_after_ms: CROWDED_RETRY_MS,
+            })
+        }
+    }
+
     /// The first events for a page that has everything up to `after`; one that does not say gets the nudges that
     /// nobody has seen.
     pub(crate) fn greeting(&self, session: &Session, after: Option<i64>) -> Result<Vec<Line>, StoreError> {

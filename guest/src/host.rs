@@ -61,6 +61,8 @@ pub(crate) trait Host {
     fn cancel(&mut self, ticket: Ticket);
     /// Sends a frame to who listens, and tells how many connections that are.
     fn publish(&mut self, topic: &str, frame: &[u8]) -> Result<u32, PublishError>;
+    /// How many connections listen to a topic; 0 where the host does not know.
+    fn listeners(&mut self, topic: &str) -> u32;
     /// Answers the connections that wait on a topic for one whole response.
     fn respond(&mut self, topic: &str, response: Response) -> Result<u32, PublishError>;
     /// Ends the connections that listen to a topic, after what was published before.

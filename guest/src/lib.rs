@@ -25,6 +25,7 @@ mod markdown;
 mod nickname;
 mod origin;
 mod random;
+mod rates;
 mod request;
 mod response;
 mod router;

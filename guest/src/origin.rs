@@ -9,8 +9,7 @@ use crate::request::Request;
 /// `Origin`. A client that sends neither is no browser, and no page can make it carry a cookie.
 pub(crate) fn is_own(request: &Request, base_url: &BaseUrl) -> bool {
     match request.header("sec-fetch-site") {
-        // `none` is the user's own doing, such as a bookmark; no page can cause it.
-        Some(site) => matches!(site, "same-origin" | "none"),
+        Some(site) => site == "same-origin",
         None => match request.header("origin") {
             None => true,
             Some(origin) => {
@@ -71,7 +70,7 @@ mod tests {
 
     #[test]
     fn other_sites_may_not() {
-        for site in ["cross-site", "same-site", "", "SAME-ORIGIN"] {
+        for site in ["cross-site", "same-site", "none", "", "SAME-ORIGIN"] {
             assert!(
                 !allowed(&[("sec-fetch-site", site), ("origin", "https://chat.example.com")]),
                 "{site}"

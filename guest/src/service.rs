@@ -10,6 +10,7 @@ use crate::code::{Code, CodeKey};
 use crate::config::{Settings, SettingsError};
 use crate::event::EndReason;
 use crate::host::{Host, Unreadable};
+use crate::rates::Rates;
 use crate::request::Request;
 use crate::store::{Invite, InviteKind, Open, Session, Store, StoreError};
 use crate::token::Token;
@@ -27,6 +28,8 @@ pub(crate) struct Service {
     pub(crate) answers: Answers,
     /// Wrong codes of late.
     pub(crate) attempts: Attempts,
+    /// What each friend did of late.
+    pub(crate) rates: Rates,
     /// Messages on disk that the agent's queue had no place for, in order.
     pub(crate) waiting: VecDeque<Open>,
     /// Whose WebSocket a connection is, by the host's number of it.
@@ -51,8 +54,9 @@ impl Service {
     pub(crate) fn open(host: &mut dyn Host, settings: Settings, file: &str) -> Result<Self, OpenError> {
         let code_key = CodeKey::new(&host.secret(CODE_KEY_SECRET)?).ok_or(OpenError::UnusableKey)?;
         let new_epoch = format!("{:016x}", host.random().next_u64());
-        let store = Store::open(file, &new_epoch)?;
+        let store = Store::open(file, &new_epoch, settings.session_idle_ms())?;
         Ok(Self {
+            rates: Rates::new(settings.messages_per_minute),
             settings,
             store,
             code_key,

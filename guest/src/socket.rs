@@ -64,6 +64,7 @@ impl Service {
             return Err(Problem::CrossSite);
         }
         let session = routes::signed_in(self, host, request)?;
+        self.admit_feed(host, &session)?;
         let messages = self
             .greeting(&session, resume_point(request))?
             .into_iter()

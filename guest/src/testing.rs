@@ -121,6 +121,10 @@ impl Host for FakeHost {
         Ok(self.connections)
     }
 
+    fn listeners(&mut self, _topic: &str) -> u32 {
+        self.connections
+    }
+
     fn respond(&mut self, topic: &str, response: Response) -> Result<u32, PublishError> {
         self.told.push(Told::Responded(topic.to_owned(), response));
         Ok(self.connections)

@@ -30,6 +30,19 @@ impl Connection {
     /// file holds, [`Busy`](crate::ErrorKind::Busy) while this instance has it open already, and what the file
     /// system refuses.
     pub fn open(file_name: &str) -> Result<Self> {
+        Self::open_checked(file_name, |_| Ok(()))
+    }
+
+    /// As [`open`](Self::open), but lets `check` look at the database before anything of the file is changed; a
+    /// `check` that writes has no place here.
+    ///
+    /// # Errors
+    ///
+    /// The error of `check`, and those of [`open`](Self::open).
+    pub fn open_checked<E: From<Error>>(
+        file_name: &str,
+        check: impl FnOnce(&Self) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Self, E> {
         file::check_name(file_name)?;
         vfs::register()?;
         let connection = Self {
@@ -38,10 +51,11 @@ impl Connection {
         };
         // Exclusive before anything is read: only then does the log need no memory shared with other processes.
         connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
+        check(&connection)?;
         let mode: Option<String> = connection.query_row("PRAGMA journal_mode = WAL", params![], |row| row.get(0))?;
         if mode.as_deref() != Some("wal") {
             let message = format!("the journal is {mode:?}, not a write-ahead log");
-            return Err(Error::new(ffi::SQLITE_CANTOPEN, message));
+            return Err(Error::new(ffi::SQLITE_CANTOPEN, message).into());
         }
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         Ok(connection)

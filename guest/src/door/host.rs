@@ -68,6 +68,10 @@ impl Host for ComponentHost {
         push::publish(topic, frame).map_err(refused)
     }
 
+    fn listeners(&mut self, topic: &str) -> u32 {
+        push::listeners(topic)
+    }
+
     fn respond(&mut self, topic: &str, response: Response) -> Result<u32, PublishError> {
         push::respond(topic, &to_wit(response)).map_err(refused)
     }

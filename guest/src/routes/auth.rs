@@ -8,10 +8,11 @@ use crate::cookie;
 use crate::event::{EndReason, Event};
 use crate::host::Host;
 use crate::nickname::Nickname;
+use crate::rates::Act;
 use crate::request::Request;
 use crate::response::Response;
 use crate::service::Service;
-use crate::store::{InviteKind, Redemption, Session};
+use crate::store::{Friend, InviteKind, Redemption, Session};
 use crate::token::Token;
 use crate::topic::Topic;
 
@@ -25,6 +26,17 @@ struct Status<'a> {
     username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nickname: Option<&'a str>,
+    agent: &'a str,
+}
+
+#[derive(Deserialize)]
+struct InviteBody {
+    code: String,
+}
+
+#[derive(Serialize)]
+struct InviteAnswer<'a> {
+    nickname: &'a str,
     agent: &'a str,
 }
 
@@ -67,6 +79,33 @@ pub(super) fn status(service: &mut Service, host: &mut dyn Host, request: &Reque
             response.with("set-cookie", cookie::set(&token, service.settings.base_url.is_https()))
         }
         _ => response,
+    })
+}
+
+/// `POST /api/auth/invite`: whose invite a code is, for a page that asks before it joins.
+pub(super) fn invite(service: &mut Service, host: &mut dyn Host, request: &Request) -> Result<Response, Problem> {
+    let InviteBody { code } = body(request)?;
+    let invited = invited(service, host, request, &code)?;
+    let answer = InviteAnswer {
+        nickname: &invited.nickname,
+        agent: &service.settings.agent_name,
+    };
+    Ok(Response::json(200, &answer))
+}
+
+/// Whom a code invites. Spends nothing, and counts as a try all the same.
+pub(super) fn invited(
+    service: &mut Service,
+    host: &mut dyn Host,
+    request: &Request,
+    code: &str,
+) -> Result<Friend, Problem> {
+    let now_ms = host.now_ms();
+    service.attempts.check(&request.client, now_ms)?;
+    let hash = service.code_key.hash(code);
+    service.store.invited(&hash, now_ms)?.ok_or_else(|| {
+        service.attempts.failed(&request.client, now_ms);
+        Problem::InvalidCode
     })
 }
 
@@ -118,6 +157,7 @@ pub(super) fn sign_in(
 pub(super) fn link(service: &mut Service, host: &mut dyn Host, request: &Request) -> Result<Response, Problem> {
     let session = signed_in(service, host, request)?;
     let Nothing {} = body(request)?;
+    service.rates.take(session.friend_id, Act::Change, host.now_ms())?;
     let (code, invite) = service.new_invite(host, InviteKind::Device, i64::from(DEVICE_CODE_MINUTES) * 60_000);
     let now_ms = host.now_ms();
     service.store.add_device_invite(session.friend_id, &invite, now_ms)?;
@@ -150,6 +190,7 @@ pub(super) fn nickname(service: &mut Service, host: &mut dyn Host, request: &Req
     let session = signed_in(service, host, request)?;
     let NicknameBody { nickname } = body(request)?;
     let nickname = Nickname::parse(&nickname).map_err(|error| Problem::Shape(error.to_string()))?;
+    service.rates.take(session.friend_id, Act::Change, host.now_ms())?;
     service.store.set_nickname(session.friend_id, &nickname)?;
     let nickname = nickname.as_str();
     broadcast::send(host, Topic::Friend(session.friend_id), &Event::Nickname { nickname });

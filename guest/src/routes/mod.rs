@@ -67,6 +67,7 @@ fn dispatch(service: &mut Service, host: &mut dyn Host, request: &Request, route
             },
         )),
         Route::AuthStatus => auth::status(service, host, request),
+        Route::Invite => auth::invite(service, host, request),
         Route::Redeem => auth::redeem(service, host, request),
         Route::Link => auth::link(service, host, request),
         Route::Logout => auth::logout(service, host, request),

@@ -1,8 +1,8 @@
 //! The page and its files, and the invite link that leads to it.
 
-use super::problem::signed_in_as;
 use super::{Problem, auth};
 use crate::assets::{self, Asset};
+use crate::config::Join;
 use crate::fetcher;
 use crate::host::Host;
 use crate::request::Request;
@@ -39,17 +39,22 @@ pub(super) fn page(service: &mut Service, host: &mut dyn Host, request: &Request
     if !fetcher::is_visit(request) {
         return Ok(card(&service.settings.agent_name));
     }
-    match auth::sign_in(service, host, request, &code, false) {
-        Ok((_, cookie)) => Ok(secured(Response::new(302, "text/plain; charset=utf-8", ""))
+    let joined = match service.settings.join {
+        Join::Open => auth::sign_in(service, host, request, &code, false).map(|(_, cookie)| Some(cookie)),
+        Join::Click => auth::invited(service, host, request, &code).map(|_| None),
+    };
+    match joined {
+        Ok(Some(cookie)) => Ok(secured(Response::new(302, "text/plain; charset=utf-8", ""))
             .with("location", "/chat")
             .with("set-cookie", cookie)),
+        // The page has the code from its address, and asks.
+        Ok(None) | Err(Problem::SignedInAs(_)) => Ok(with_notice(index, "")),
         Err(Problem::InvalidCode) => Ok(with_notice(index, BAD_INVITE)),
         Err(Problem::TooManyCodes(too_many)) => {
             let mut page = with_notice(index, TOO_MANY_CODES);
             page.status = 429;
             Ok(page.with("retry-after", too_many.retry_after_ms.div_ceil(1_000).to_string()))
         }
-        Err(Problem::SignedInAs(nickname)) => Ok(with_notice(index, &signed_in_as(&nickname))),
         Err(other) => Err(other),
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use crate::attempts::TooMany;
 use crate::conversation::SayError;
+use crate::rates::TooOften;
 use crate::response::Response;
 use crate::store::StoreError;
 
@@ -21,6 +22,8 @@ pub(crate) enum Problem {
     InvalidCode,
     /// Codes of this client are not looked at for the moment.
     TooManyCodes(TooMany),
+    /// This friend does this too often.
+    TooOften(TooOften),
     /// The code is somebody else's than who is signed in, whose nickname this is.
     SignedInAs(String),
     NotSaidToBeJson,
@@ -54,10 +57,17 @@ impl From<TooMany> for Problem {
     }
 }
 
+impl From<TooOften> for Problem {
+    fn from(too_often: TooOften) -> Self {
+        Self::TooOften(too_often)
+    }
+}
+
 impl From<SayError> for Problem {
     fn from(error: SayError) -> Self {
         match error {
             SayError::Store(error) => Self::Store(error),
+            SayError::TooOften(too_often) => Self::TooOften(too_often),
             other => Self::Say(other),
         }
     }
@@ -106,6 +116,11 @@ impl Problem {
                 "Too many wrong codes were tried. Please wait a little, then try again.",
                 seconds(retry_after_ms),
             ),
+            Self::TooOften(TooOften { retry_after_ms }) => retry(
+                429,
+                "That was a lot at once. Please wait a moment, then try again.",
+                seconds(retry_after_ms),
+            ),
             Self::TooLarge => once(413, "That is too long: a request may have 64 KiB at most".into()),
             Self::CrossSite => once(403, "This request came from another site".into()),
             Self::Say(SayError::Crowded { retry_after_ms }) => retry(
@@ -147,7 +162,7 @@ impl Problem {
 }
 
 /// What a friend reads whose browser is signed in as somebody else.
-pub(crate) fn signed_in_as(nickname: &str) -> String {
+fn signed_in_as(nickname: &str) -> String {
     format!("You are signed in as {nickname} on this device. Sign out first to join as somebody else.")
 }
 

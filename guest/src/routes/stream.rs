@@ -16,6 +16,7 @@ pub(crate) const LIFE_MS: u32 = 60 * 60 * 1000;
 /// `GET /api/stream`. `Last-Event-ID` is what a browser that comes back sends, `?after=` what a page starts from.
 pub(super) fn stream(service: &mut Service, host: &mut dyn Host, request: &Request) -> Result<Response, Problem> {
     let session = signed_in(service, host, request)?;
+    service.admit_feed(host, &session)?;
     let mut body = sse::retry();
     for line in service.greeting(&session, resume_point(request))? {
         body.push_str(&sse::frame(line.log_id, &line.json));

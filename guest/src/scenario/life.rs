@@ -152,6 +152,21 @@ fn a_file_from_the_future_is_refused() {
 }
 
 #[test]
+fn a_file_that_is_refused_is_not_touched() {
+    let file = "life_untouched.db";
+    let connection = Connection::open(file).unwrap();
+    // Of another mode than ours, which a careless look would change.
+    connection
+        .execute_batch("CREATE TABLE later (x); PRAGMA journal_mode = DELETE; PRAGMA user_version = 99")
+        .unwrap();
+    connection.close().unwrap();
+    let before = std::fs::read(format!("/{file}")).unwrap();
+    let mut scenario = Scenario::new(file);
+    scenario.plugin.start(&mut scenario.host).unwrap_err();
+    assert_eq!(std::fs::read(format!("/{file}")).unwrap(), before);
+}
+
+#[test]
 fn a_file_of_somebody_else_is_refused() {
     let file = "life_foreign.db";
     let connection = Connection::open(file).unwrap();

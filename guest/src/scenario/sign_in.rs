@@ -60,12 +60,12 @@ fn a_link_does_not_replace_somebody_who_is_signed_in() {
     let mut john = scenario.friend("john");
     let code = scenario.invite("jane");
     let response = scenario.get(&mut john, &format!("/chat?invite={code}"));
-    assert_eq!(response.status, 200);
-    assert!(
-        String::from_utf8(response.body)
-            .unwrap()
-            .contains("You are signed in as john")
+    assert_eq!(
+        (response.status, header(&response, "cache-control")),
+        (200, Some("no-store"))
     );
+    let response = scenario.post(&mut john, "/api/auth/invite", json!({ "code": code }));
+    assert_eq!(body(&response), json!({"nickname": "jane", "agent": "the agent"}));
     assert_eq!(
         scenario
             .post(&mut john, "/api/auth/redeem", json!({ "code": code }))
@@ -83,6 +83,117 @@ fn a_link_does_not_replace_somebody_who_is_signed_in() {
         "the session that was left has ended"
     );
     assert!(scenario.host.has_closed("session/1"));
+}
+
+#[test]
+fn where_a_click_is_asked_for_opening_the_link_spends_nothing() {
+    let mut scenario = Scenario::new("sign_click.db");
+    scenario
+        .host
+        .settings
+        .insert("channels.friends.join".to_owned(), "click".to_owned());
+    scenario.plugin.start(&mut scenario.host).unwrap();
+    let code = scenario.invite("john");
+    let link = format!("/chat?invite={code}");
+    let mut john = Browser::default();
+    for _ in 0..3 {
+        let response = scenario.request(&mut john, "GET", &link, &[PERSON], b"");
+        assert_eq!((response.status, header(&response, "set-cookie")), (200, None));
+        assert!(!String::from_utf8(response.body).unwrap().contains("not valid any more"));
+    }
+    let response = scenario.post(&mut john, "/api/auth/invite", json!({ "code": code }));
+    assert_eq!(body(&response)["nickname"], "john");
+    let response = scenario.post(&mut john, "/api/auth/redeem", json!({ "code": code }));
+    assert_eq!(body(&response)["username"], "john");
+
+    let page = scenario
+        .request(&mut Browser::default(), "GET", &link, &[PERSON], b"")
+        .body;
+    assert!(String::from_utf8(page).unwrap().contains("not valid any more"));
+    let response = scenario.post(&mut Browser::default(), "/api/auth/invite", json!({ "code": code }));
+    assert_eq!(
+        (response.status, body(&response)),
+        (401, json!({"error": "Invalid or expired invite code"}))
+    );
+}
+
+#[test]
+fn asking_whose_a_code_is_counts_as_a_try() {
+    let mut scenario = Scenario::started("sign_peek.db");
+    let code = scenario.invite("john");
+    let mut peek = |code: &str| {
+        scenario
+            .post(&mut Browser::default(), "/api/auth/invite", json!({ "code": code }))
+            .status
+    };
+    for _ in 0..4 {
+        // A right code in between forgives nothing: it is not spent, and could be shown for ever.
+        assert_eq!((peek("0000-0000-0000"), peek(&code)), (401, 200));
+    }
+    assert_eq!((peek("0000-0000-0000"), peek(&code)), (401, 429));
+}
+
+#[test]
+fn a_session_lives_while_it_is_used_and_not_for_long_without() {
+    let hour_ms = 3_600_000;
+    let mut scenario = Scenario::new("sign_idle.db");
+    scenario
+        .host
+        .settings
+        .insert("channels.friends.sessionIdle".to_owned(), "1h".to_owned());
+    scenario.plugin.start(&mut scenario.host).unwrap();
+    let mut john = scenario.friend("john");
+    // Use is remembered without a write of its own, and by a process that is killed all the same.
+    for _ in 0..4 {
+        scenario.host.now_ms += hour_ms - 100_000;
+        assert_eq!(scenario.get(&mut john, "/api/history").status, 200);
+        scenario.host.now_ms += 61_000;
+        assert_eq!(scenario.get(&mut john, "/api/history").status, 200);
+        scenario = scenario.crash("sign_idle.db");
+    }
+    assert!(
+        scenario
+            .tool("friends_chat_list", json!({}))
+            .unwrap()
+            .contains("active")
+    );
+    scenario.host.now_ms += hour_ms;
+    assert_eq!(scenario.get(&mut john, "/api/history").status, 401);
+    assert!(
+        scenario
+            .tool("friends_chat_list", json!({}))
+            .unwrap()
+            .contains("invite pending")
+    );
+}
+
+#[test]
+fn what_a_friend_does_without_end_is_slowed_down_and_nobody_else_is() {
+    let mut scenario = Scenario::started("sign_rates.db");
+    let (mut john, mut jane) = (scenario.friend("john"), scenario.friend("jane"));
+    for (path, sent) in [
+        ("/api/chat", json!({"message": "again", "id": "the same"})),
+        ("/api/nickname", json!({"nickname": "Johnny"})),
+        ("/api/auth/link", json!({})),
+    ] {
+        let refused = (0..200)
+            .map(|_| scenario.post(&mut john, path, sent.clone()))
+            .find(|response| response.status != 200);
+        let refused = refused.expect("it went on without end");
+        assert_eq!(refused.status, 429, "{path}");
+        assert!(header(&refused, "retry-after").is_some(), "{path}");
+        assert_eq!(scenario.post(&mut jane, path, sent).status, 200, "{path}");
+        scenario.host.now_ms += 60_000;
+    }
+    let opened = (0..300).take_while(|_| scenario.get(&mut john, "/api/stream").status == 200);
+    assert!(opened.count() < 200, "feeds are opened without end");
+    assert_eq!(scenario.get(&mut jane, "/api/stream").status, 200);
+    scenario.host.connections = 30;
+    assert_eq!(
+        scenario.get(&mut jane, "/api/stream").status,
+        429,
+        "and held without end"
+    );
 }
 
 #[test]

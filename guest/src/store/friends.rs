@@ -107,13 +107,13 @@ impl Store {
     }
 
     /// Every friend, by username.
-    pub(crate) fn list_friends(&self) -> Result<Vec<Listed>, StoreError> {
+    pub(crate) fn list_friends(&self, now_ms: i64) -> Result<Vec<Listed>, StoreError> {
         let mut friends = self.read("listing the friends", |connection| {
             Ok(connection.query(
                 "SELECT id, username, nickname, last_seen_ms, revoked_at_ms IS NOT NULL,
-                        EXISTS (SELECT 1 FROM sessions WHERE friend_id = friends.id)
+                        EXISTS (SELECT 1 FROM sessions WHERE friend_id = friends.id AND last_used_ms > ?1)
                  FROM friends ORDER BY username",
-                params![],
+                params![self.dead_before_ms(now_ms)],
                 |row| {
                     let status = match (row.get(4)?, row.get(5)?) {
                         (true, _) => Status::Revoked,

@@ -4,7 +4,7 @@
 use subtle::ConstantTimeEq as _;
 use wasi_sqlite::params;
 
-use super::{Session, Store, StoreError};
+use super::{Friend, Session, Store, StoreError};
 use crate::code::CodeHash;
 use crate::token::TokenHash;
 
@@ -46,6 +46,29 @@ impl InviteKind {
 }
 
 impl Store {
+    /// The friend whom a code invites, if it is good for a session now. Spends nothing.
+    pub(crate) fn invited(&self, code: &CodeHash, now_ms: i64) -> Result<Option<Friend>, StoreError> {
+        let CodeHash(hash) = code;
+        let found = self.read("looking an invite up", |connection| {
+            Ok(connection.query_row(
+                "SELECT code_hash, friend_id, username, nickname FROM invites JOIN friends ON friends.id = friend_id
+                 WHERE code_hash = ?1 AND expires_at_ms > ?2 AND revoked_at_ms IS NULL",
+                params![hash.as_slice(), now_ms],
+                |row| {
+                    let friend = Friend {
+                        id: row.get(1)?,
+                        username: row.get(2)?,
+                        nickname: row.get(3)?,
+                    };
+                    Ok((row.get::<Vec<u8>>(0)?, friend))
+                },
+            )?)
+        })?;
+        Ok(found
+            .filter(|(stored, _)| bool::from(stored.ct_eq(hash)))
+            .map(|(_, friend)| friend))
+    }
+
     /// Spends a code for a session with the given token.
     ///
     /// `current` is who the browser is signed in as: for the same friend the new session takes the old one's
@@ -58,29 +81,24 @@ impl Store {
         may_switch: bool,
         now_ms: i64,
     ) -> Result<Redemption, StoreError> {
-        let doing = "redeeming an invite";
-        let CodeHash(hash) = code;
-        let found = self.read(doing, |connection| {
-            Ok(connection.query_row(
-                "SELECT code_hash, friend_id, username, nickname FROM invites JOIN friends ON friends.id = friend_id
-                 WHERE code_hash = ?1 AND expires_at_ms > ?2 AND revoked_at_ms IS NULL",
-                params![hash.as_slice(), now_ms],
-                |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?, row.get(2)?, row.get(3)?)),
-            )?)
-        })?;
-        let Some((stored, friend_id, username, nickname)) = found else {
+        let Some(Friend {
+            id: friend_id,
+            username,
+            nickname,
+        }) = self.invited(code, now_ms)?
+        else {
             return Ok(Redemption::Invalid);
         };
-        if !bool::from(stored.ct_eq(hash)) {
-            return Ok(Redemption::Invalid);
-        }
         if current.is_some_and(|session| session.friend_id != friend_id) && !may_switch {
             return Ok(Redemption::SignedInAsOther);
         }
         let replaced = current
             .filter(|session| session.friend_id == friend_id)
             .map(|session| session.id);
-        self.write(doing, |connection| {
+        let CodeHash(hash) = code;
+        let dead_before_ms = self.dead_before_ms(now_ms);
+        self.write("redeeming an invite", |connection| {
+            connection.execute("DELETE FROM sessions WHERE last_used_ms <= ?1", params![dead_before_ms])?;
             if connection.execute("DELETE FROM invites WHERE code_hash = ?1", params![hash.as_slice()])? == 0 {
                 return Ok(Redemption::Invalid);
             }

@@ -19,13 +19,20 @@ pub(crate) use sessions::Session;
 /// The file in the plugin's own directory.
 pub(crate) const FILE: &str = "friends.db";
 
+/// Milliseconds after which the use of sessions is written even if nothing else is: what a crash may take.
+const WRITE_USE_AFTER_MS: i64 = 60_000;
+
 /// The store.
 pub(crate) struct Store {
     connection: Connection,
     epoch: String,
+    /// Milliseconds that a session lives without being used.
+    session_idle_ms: i64,
     /// Use of sessions since the last write, by session: the friend and the time. Written along with the
     /// next change, because a request that only reads is not worth a sync.
     used: BTreeMap<i64, (i64, i64)>,
+    /// When the earliest such use was.
+    used_since_ms: Option<i64>,
 }
 
 /// The store could not do something.
@@ -79,15 +86,17 @@ impl StoreError {
 
 impl Store {
     /// Opens the file, or creates it, and brings its schema up to this version. `new_epoch` names the log if
-    /// it is a new one.
-    pub(crate) fn open(file: &str, new_epoch: &str) -> Result<Self, StoreError> {
-        let doing = "opening the database";
-        let connection = Connection::open(file).map_err(|source| StoreError::Failed { doing, source })?;
-        match schema::migrate(&connection, file, new_epoch) {
+    /// it is a new one; sessions that were not used for `session_idle_ms` are over.
+    pub(crate) fn open(file: &str, new_epoch: &str, session_idle_ms: i64) -> Result<Self, StoreError> {
+        let connection = Connection::open_checked(file, |connection| schema::check(connection, file))
+            .map_err(|error: StoreError| error.doing("opening the database"))?;
+        match schema::migrate(&connection, new_epoch) {
             Ok(epoch) => Ok(Self {
                 connection,
                 epoch,
+                session_idle_ms,
                 used: BTreeMap::new(),
+                used_since_ms: None,
             }),
             Err(error) => {
                 // The first error is the one to tell.
@@ -105,6 +114,15 @@ impl Store {
     /// Notes that a session was used.
     pub(crate) fn note_use(&mut self, session: &Session, now_ms: i64) {
         self.used.insert(session.id, (session.friend_id, now_ms));
+        let since_ms = *self.used_since_ms.get_or_insert(now_ms);
+        if now_ms.saturating_sub(since_ms) < WRITE_USE_AFTER_MS {
+            return;
+        }
+        self.used_since_ms = Some(now_ms);
+        if let Err(error) = self.write("noting who was here", |_| Ok(())) {
+            // Whoever only reads can do so on a full disk.
+            tracing::warn!(%error, "the use of sessions is not kept for the moment");
+        }
     }
 
     /// Writes everything out and closes the file.
@@ -149,6 +167,7 @@ impl Store {
         });
         if result.is_ok() {
             self.used.clear();
+            self.used_since_ms = None;
         }
         result.map_err(|error: StoreError| error.doing(doing))
     }

@@ -5,9 +5,6 @@ use wasi_sqlite::{Connection, params};
 
 use super::StoreError;
 
-/// The version this program writes.
-const VERSION: u32 = 1;
-
 /// Times are Unix milliseconds. Hashes are of codes and tokens that are stored nowhere.
 const VERSION_1: &str = "
 CREATE TABLE meta (
@@ -66,14 +63,23 @@ CREATE INDEX entries_nudges ON entries (friend_id, id) WHERE role = 'nudge';
 CREATE UNIQUE INDEX entries_by_client_id ON entries (friend_id, client_id) WHERE client_id IS NOT NULL;
 ";
 
-/// Brings the file up to this version and gives the log's epoch.
-pub(super) fn migrate(connection: &Connection, file: &str, new_epoch: &str) -> Result<String, StoreError> {
+/// Sessions that nobody uses are found by their age.
+const VERSION_2: &str = "
+CREATE INDEX sessions_by_use ON sessions (last_used_ms);
+";
+
+/// What leads from each version to the next; the first begins with an empty file.
+const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+
+/// Refuses a file that this version cannot bring up to date. Reads only.
+pub(super) fn check(connection: &Connection, file: &str) -> Result<(), StoreError> {
     let found = connection.user_version()?;
-    if found > VERSION {
+    let known = version();
+    if found > known {
         return Err(StoreError::Newer {
             file: file.to_owned(),
             found,
-            known: VERSION,
+            known,
         });
     }
     if found == 0 {
@@ -85,14 +91,31 @@ pub(super) fn migrate(connection: &Connection, file: &str, new_epoch: &str) -> R
         if tables.unwrap_or_default() > 0 {
             return Err(StoreError::Foreign { file: file.to_owned() });
         }
+    }
+    Ok(())
+}
+
+/// Brings a file that was checked up to this version and gives the log's epoch.
+pub(super) fn migrate(connection: &Connection, new_epoch: &str) -> Result<String, StoreError> {
+    let found = connection.user_version()?;
+    if found < version() {
         connection.transaction(|connection| -> Result<(), StoreError> {
-            connection.execute_batch(VERSION_1)?;
-            connection.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1)", params![new_epoch])?;
-            Ok(connection.set_user_version(1)?)
+            for step in MIGRATIONS.iter().skip(found as usize) {
+                connection.execute_batch(step)?;
+            }
+            if found == 0 {
+                connection.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1)", params![new_epoch])?;
+            }
+            Ok(connection.set_user_version(version())?)
         })?;
     }
     let epoch = connection.query_row("SELECT value FROM meta WHERE key = 'epoch'", params![], |row| {
         row.get(0)
     })?;
     Ok(epoch.unwrap_or_default())
+}
+
+/// The version this program writes.
+fn version() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }

@@ -6,9 +6,6 @@ use wasi_sqlite::params;
 use super::{Store, StoreError};
 use crate::token::TokenHash;
 
-/// A session that nobody used for as long as its cookie lives is over: the browser has forgotten it too.
-const IDLE_MS: i64 = 365 * 24 * 3600 * 1000;
-
 /// A browser that is signed in, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
@@ -27,7 +24,7 @@ impl Store {
                 "SELECT sessions.id, friend_id, username, nickname, token_hash
                  FROM sessions JOIN friends ON friends.id = friend_id
                  WHERE token_hash = ?1 AND last_used_ms > ?2 AND revoked_at_ms IS NULL",
-                params![hash.as_slice(), now_ms.saturating_sub(IDLE_MS)],
+                params![hash.as_slice(), self.dead_before_ms(now_ms)],
                 |row| {
                     let session = Session {
                         id: row.get(0)?,
@@ -62,6 +59,11 @@ impl Store {
                 },
             )?)
         })
+    }
+
+    /// A session whose last use is not after this is over.
+    pub(super) fn dead_before_ms(&self, now_ms: i64) -> i64 {
+        now_ms.saturating_sub(self.session_idle_ms)
     }
 
     /// Ends one session. May be repeated.

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use super::invite::date;
 use super::{INVITE, ToolError};
+use crate::host::Host;
 use crate::service::Service;
 use crate::store::Status;
 use crate::text::quoted;
 
 /// `friends_chat_list`. One line a friend; a nickname is quoted, so that it cannot look like anything else.
-pub(super) fn list(service: &Service) -> Result<String, ToolError> {
-    let friends = service.store.list_friends()?;
+pub(super) fn list(service: &Service, host: &mut dyn Host) -> Result<String, ToolError> {
+    let friends = service.store.list_friends(host.now_ms())?;
     if friends.is_empty() {
         return Ok(format!("There are no friends yet; {INVITE} invites one."));
     }

@@ -155,7 +155,7 @@ impl Call {
             Self::Invite(arguments) => invite::invite(service, host, arguments),
             Self::Reinvite(arguments) => invite::reinvite(service, host, &arguments),
             Self::Revoke(arguments) => revoke::revoke(service, host, &arguments),
-            Self::List => list::list(service),
+            Self::List => list::list(service, host),
         }
     }
 }

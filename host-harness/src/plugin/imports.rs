@@ -83,7 +83,7 @@ impl State {
         if self.effects.pushes() >= self.limits.pushes_per_call {
             return Err(push::Error::TooMany);
         }
-        Ok(u32::try_from(self.hub.listeners(topic)).unwrap_or(u32::MAX))
+        Ok(saturated(self.hub.listeners(topic)))
     }
 
     fn fits(&self, frame: &[u8]) -> Result<(), push::Error> {
@@ -145,6 +145,10 @@ impl push::Host for State {
         self.fits(&frame)?;
         self.effects.push(Effect::Publish(topic, Bytes::from(frame)));
         Ok(listeners)
+    }
+
+    fn listeners(&mut self, topic: String) -> u32 {
+        saturated(self.hub.listeners(&topic))
     }
 
     fn respond(&mut self, topic: String, response: http_types::Response) -> Result<u32, push::Error> {

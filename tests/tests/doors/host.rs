@@ -317,6 +317,10 @@ impl push::Host for State {
         Ok(0)
     }
 
+    fn listeners(&mut self, _topic: String) -> u32 {
+        0
+    }
+
     fn respond(&mut self, _topic: String, _response: http_types::Response) -> Result<u32, push::Error> {
         Ok(0)
     }
