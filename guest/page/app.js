@@ -3,7 +3,8 @@
 import * as api from "./api.js";
 import { Chat } from "./chat.js";
 import { openSignIn } from "./signin.js";
-import { localise, setName, t } from "./texts.js";
+import { openJoin } from "./join.js";
+import { localise, setName, span, t } from "./texts.js";
 
 const RETRY_MS = 3_000;
 const SLOW_MS = 800;
@@ -11,7 +12,7 @@ const SLOW_MS = 800;
 const byId = (id) => document.getElementById(id);
 
 function show(view) {
-  for (const id of ["starting", "signin", "chat"]) byId(id).hidden = id !== view;
+  for (const id of ["starting", "signin", "join", "chat"]) byId(id).hidden = id !== view;
 }
 
 function bringBanner(text) {
@@ -37,9 +38,29 @@ function startSignIn() {
   });
 }
 
+// Goes on as whoever this browser is signed in as, or asks for a code.
+function goOn(session) {
+  if (session.authenticated) startChat(session);
+  else startSignIn();
+}
+
+// A link that has not signed in by itself wants to be asked about, unless the server has said already what is wrong.
+async function startWith(code, session) {
+  if (!code || byId("notice").textContent.trim()) return goOn(session);
+  const invite = await api.invite(code).catch((error) => {
+    if (error.kind === "offline" || error.kind === "down") throw error;
+    byId("notice").textContent = t(error.kind === "limited" ? "signin.limited" : "join.invalid", { wait: span(error.retryAfterMs) });
+    return null;
+  });
+  if (!invite || invite.username === session.username) return goOn(session);
+  show("join");
+  openJoin({ code, invite, session, onJoined: startChat, onStay: () => goOn(session) });
+}
+
 async function start() {
   localise();
   byId("banner-close").onclick = () => bringBanner("");
+  const code = new URLSearchParams(location.search).get("invite");
   // An invite code belongs neither into the address bar nor into the browser's history.
   if (location.search) history.replaceState(null, "", location.pathname);
   const slow = setTimeout(() => { byId("starting-text").textContent = t("start.slow"); }, SLOW_MS);
@@ -48,7 +69,7 @@ async function start() {
       const session = await api.status();
       clearTimeout(slow);
       setName("agent", session.agent || "");
-      return session.authenticated ? startChat(session) : startSignIn();
+      return await startWith(code, session);
     } catch {
       clearTimeout(slow);
       byId("starting-text").textContent = t("start.unreachable");

@@ -18,6 +18,13 @@ const CATALOGUE = {
     "signin.down": "The chat is not available right now. Please try again in a few minutes.",
     "signin.busy": "Checking…",
 
+    "join.lead": "{name}, you are invited to this private chat.",
+    "join.lead-switch": "This link is for {name}. On this device you are signed in as {current}: joining as {name} signs {current} out here.",
+    "join.go": "Join as {name}",
+    "join.busy": "Joining…",
+    "join.stay": "Stay signed in as {current}",
+    "join.invalid": "This invite link is not valid any more. Links work once and for a limited time: please ask for a new one.",
+
     "ended.revoked": "Your access to this chat was ended. If that is a surprise, ask the person who invited you.",
     "ended.reinvited": "You have been given a new invite, so the old sign-in has ended. Open the new link, or enter its code here.",
     "ended.signed-out": "You are signed out.",
@@ -109,6 +116,9 @@ export function t(key, values) {
 }
 
 const plural = new Intl.PluralRules(locale);
+
+// A name that keeps its own direction of writing inside a sentence.
+export const isolated = (name) => `\u2068${name}\u2069`;
 
 // A span of time in words, rounded up so that waiting that long is enough.
 export function span(milliseconds) {

@@ -8,8 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
-use friends_chat_tests::Harness;
 use friends_chat_tests::browser::{Browser, ENTER};
+use friends_chat_tests::{COOKIE, Data, Harness, Invite};
 
 #[test]
 fn a_link_leads_into_the_chat_and_leaves_no_code_behind() {
@@ -91,4 +91,71 @@ fn a_used_link_says_so() {
         "{notice}"
     );
     assert_eq!(tab.address(), format!("{}/chat", tab.origin()));
+}
+
+#[test]
+fn where_a_click_is_asked_for_the_link_asks() {
+    let data = Data::new().with_config("channels.friends.join = 'click'");
+    let harness = data.serve(&[]);
+    let invite = Invite::parse(&harness.owner(&["invite", "john", "--nickname", "Johnny"]).success());
+    let browser = Browser::open(&harness);
+    let tab = browser.tab();
+
+    tab.go(&invite.target());
+    tab.wait_visible("#join");
+    assert_eq!(tab.address(), format!("{}/chat", tab.origin()));
+    assert!(!tab.text("#join").contains(&invite.code));
+    assert_eq!(
+        plain(&tab.text("#join-lead")),
+        "Johnny, you are invited to this private chat."
+    );
+    assert_eq!(plain(&tab.text("#join-go")), "Join as Johnny");
+    assert_eq!(
+        tab.value("document.querySelector('#join-stay').checkVisibility()"),
+        false
+    );
+    assert_eq!(browser.cookie(COOKIE), None, "looking is not joining");
+
+    tab.click("#join-go");
+    tab.wait_online();
+    tab.reload();
+    tab.wait_online();
+
+    let other = Browser::open(&harness);
+    let late = other.tab();
+    late.go(&invite.target());
+    late.wait_visible("#signin");
+    assert!(late.text("#notice").contains("not valid any more"));
+}
+
+#[test]
+fn a_link_for_somebody_else_asks_before_this_browser_changes_over() {
+    let harness = Harness::start();
+    let browser = Browser::open(&harness);
+    let tab = browser.tab();
+    tab.join(&harness.invite("john"));
+    tab.send("I am John");
+    tab.wait_bubbles(&[("friend", "I am John"), ("agent", "You said: I am John")]);
+    let hers = harness.invite("jane");
+
+    tab.go(&hers.target());
+    tab.wait_visible("#join");
+    assert!(plain(&tab.text("#join-lead")).contains("you are signed in as john"));
+    tab.click("#join-stay");
+    tab.wait_online();
+    assert_eq!(tab.bubbles().len(), 2);
+
+    tab.go(&hers.target());
+    tab.wait_visible("#join");
+    tab.click("#join-go");
+    tab.wait_online();
+    assert!(tab.bubbles().is_empty(), "nothing of John's is shown to Jane");
+    tab.send("I am Jane");
+    tab.wait_bubbles(&[("friend", "I am Jane"), ("agent", "You said: I am Jane")]);
+    assert_eq!(tab.value("location.search"), "");
+}
+
+/// What a sentence says, without the marks around names that keep their direction.
+fn plain(text: &str) -> String {
+    text.replace(['\u{2068}', '\u{2069}'], "")
 }

@@ -36,6 +36,7 @@ struct InviteBody {
 
 #[derive(Serialize)]
 struct InviteAnswer<'a> {
+    username: &'a str,
     nickname: &'a str,
     agent: &'a str,
 }
@@ -87,6 +88,7 @@ pub(super) fn invite(service: &mut Service, host: &mut dyn Host, request: &Reque
     let InviteBody { code } = body(request)?;
     let invited = invited(service, host, request, &code)?;
     let answer = InviteAnswer {
+        username: &invited.username,
         nickname: &invited.nickname,
         agent: &service.settings.agent_name,
     };

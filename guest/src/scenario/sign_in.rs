@@ -65,7 +65,10 @@ fn a_link_does_not_replace_somebody_who_is_signed_in() {
         (200, Some("no-store"))
     );
     let response = scenario.post(&mut john, "/api/auth/invite", json!({ "code": code }));
-    assert_eq!(body(&response), json!({"nickname": "jane", "agent": "the agent"}));
+    assert_eq!(
+        body(&response),
+        json!({"username": "jane", "nickname": "jane", "agent": "the agent"})
+    );
     assert_eq!(
         scenario
             .post(&mut john, "/api/auth/redeem", json!({ "code": code }))
