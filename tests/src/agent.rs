@@ -28,10 +28,16 @@ impl Script {
         format!("cmd:sh {}", self.directory.path().join("agent").display())
     }
 
+    /// Makes a pipe of that name beside the script and gives its path.
+    pub fn pipe(&self, name: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+        path
+    }
+
     /// Makes a gate where the script waits by reading a line from `${0%/*}/NAME`.
     pub fn gate(&self, name: &str) -> Gate {
-        let path: PathBuf = self.directory.path().join(name);
-        mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+        let path = self.pipe(name);
         // Open for reading as well, so that neither side waits for the other to open it.
         Gate {
             pipe: OpenOptions::new().read(true).write(true).open(&path).unwrap(),

@@ -59,6 +59,14 @@ impl Harness {
         self.process.id()
     }
 
+    /// The bytes of memory that it has allocated and uses: without files, which other harnesses share.
+    pub fn memory_bytes(&self) -> u64 {
+        let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id())).unwrap();
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss_Anon:")).unwrap();
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kib << 10
+    }
+
     /// Its log.
     pub fn log(&self) -> &Lines {
         &self.process.stderr
