@@ -30,6 +30,8 @@ pub(crate) struct Answer {
 pub(crate) enum Phase {
     Queued,
     Answering,
+    /// The agent is done with it, and its end could not be written down yet.
+    Unsaved(State),
 }
 
 /// What was said does not fit any more.
@@ -50,7 +52,7 @@ impl Phase {
     pub(crate) const fn state(self) -> State {
         match self {
             Self::Queued => State::Queued,
-            Self::Answering => State::Answering,
+            Self::Answering | Self::Unsaved(_) => State::Answering,
         }
     }
 }
@@ -77,6 +79,14 @@ impl Answers {
     /// The answer to a message.
     pub(crate) fn get(&self, friend_id: i64, message_id: i64) -> Option<&Answer> {
         self.by_message.get(&(friend_id, message_id))
+    }
+
+    /// The first answer whose end is to be written down.
+    pub(crate) fn unsaved(&self) -> Option<(&Answer, State)> {
+        self.by_message.values().find_map(|answer| match answer.phase {
+            Phase::Unsaved(state) => Some((answer, state)),
+            Phase::Queued | Phase::Answering => None,
+        })
     }
 
     /// A friend's answers, in the order of the questions.

@@ -176,13 +176,44 @@ impl Service {
                 answer.text.clear();
                 broadcast::send_about(host, friend_id, message_id, |message| Event::Restarted { message });
             }
-            AgentEvent::Done => self.finish(host, friend_id, message_id, State::Answered)?,
+            AgentEvent::Done => self.finish_or_keep(host, ticket, State::Answered)?,
             AgentEvent::Failed(reason) => {
                 tracing::error!(message_id, reason, "the agent could not answer");
-                self.finish(host, friend_id, message_id, State::Failed)?;
+                self.finish_or_keep(host, ticket, State::Failed)?;
             }
         }
         Ok(())
+    }
+
+    /// Does what could not be done before, as far as it can be done now: enqueues what had no place, and writes down
+    /// answers for which there was no room on the disk.
+    pub(crate) fn catch_up(&mut self, host: &mut dyn Host) {
+        if !self.waiting.is_empty() {
+            self.enqueue_waiting(host);
+        }
+        while let Some((answer, state)) = self.answers.unsaved() {
+            let (friend_id, message_id) = (answer.friend_id, answer.message_id);
+            if let Err(error) = self.finish(host, friend_id, message_id, state) {
+                tracing::debug!(message_id, %error, "an answer still waits to be written down");
+                return;
+            }
+        }
+    }
+
+    /// Ends an answer; where its end cannot be written down it is kept in memory, and the agent not asked again.
+    fn finish_or_keep(&mut self, host: &mut dyn Host, ticket: Ticket, state: State) -> Result<(), AgentEventError> {
+        let answer = self.answers.by_ticket(ticket).ok_or(AgentEventError::UnknownTicket)?;
+        let (friend_id, message_id) = (answer.friend_id, answer.message_id);
+        match self.finish(host, friend_id, message_id, state) {
+            Err(error) if error.is_passing() => {
+                tracing::error!(message_id, %error, "an answer waits to be written down");
+                if let Some(answer) = self.answers.by_ticket(ticket) {
+                    answer.phase = Phase::Unsaved(state);
+                }
+                Ok(())
+            }
+            finished => Ok(finished?),
+        }
     }
 
     /// Ends the answer that is being made for a friend, or the next one, and keeps what was said of it.

@@ -55,6 +55,8 @@ pub(crate) trait Host {
     fn setting(&mut self, key: &str) -> Result<Option<String>, Unreadable>;
     /// A secret that the host keeps outside the plugin's directory.
     fn secret(&mut self, name: &str) -> Result<Vec<u8>, Unreadable>;
+    /// Asks whether a change may be made lasting together with later ones, by a call of their own.
+    fn may_wait(&self) -> fn() -> bool;
     /// Puts a friend's message in the agent's queue.
     fn enqueue(&mut self, user_id: &str, message: &str) -> Result<Ticket, EnqueueError>;
     /// Takes a message out of the queue, or stops its answer; no event of that ticket follows.

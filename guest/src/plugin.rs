@@ -78,7 +78,8 @@ impl Plugin {
             tracing::info!("friends chat is switched off by channels.friends.enabled");
             return Ok(());
         }
-        let mut service = Service::open(host, settings, self.file)?;
+        let may_wait = host.may_wait();
+        let mut service = Service::open(host, settings, self.file, may_wait)?;
         service.resume(host).map_err(OpenError::from)?;
         tracing::info!(page = service.settings.base_url.as_str(), "friends chat is ready");
         self.service = Some(service);
@@ -99,7 +100,10 @@ impl Plugin {
     /// Answers a request.
     pub(crate) fn handle(&mut self, host: &mut dyn Host, request: &Request) -> Response {
         match &mut self.service {
-            Some(service) => routes::answer(service, host, request),
+            Some(service) => {
+                service.catch_up(host);
+                routes::answer(service, host, request)
+            }
             None => not_running(),
         }
     }
@@ -133,7 +137,7 @@ impl Plugin {
             return call.run(service, host);
         }
         let settings = Settings::read(host).map_err(OpenError::from)?;
-        let mut service = Service::open(host, settings, self.file)?;
+        let mut service = Service::open(host, settings, self.file, || false)?;
         let answer = call.run(&mut service, host);
         let closed = service.store.close();
         let answer = answer?;
@@ -188,9 +192,14 @@ impl Plugin {
                 AgentEventError::Store(error) => CallError::Store(error),
             });
         if ends {
-            service.enqueue_waiting(host);
+            service.catch_up(host);
         }
         result
+    }
+
+    /// Makes last what calls have left open. After a failure this instance is of no use any more.
+    pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
+        self.service.as_mut().map_or(Ok(()), |service| service.store.commit())
     }
 
     /// A friend's latest entries, oldest first.

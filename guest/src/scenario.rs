@@ -12,6 +12,7 @@ mod chat;
 mod feed;
 mod life;
 mod sign_in;
+mod together;
 mod tools;
 
 use serde_json::{Value, json};

@@ -51,10 +51,16 @@ pub(crate) enum OpenError {
 
 impl Service {
     /// Opens the store and makes ready what serves from it. Nothing is said to anybody.
-    pub(crate) fn open(host: &mut dyn Host, settings: Settings, file: &str) -> Result<Self, OpenError> {
+    /// `may_wait` is asked before a change that could be made lasting by a later [`Store::commit`].
+    pub(crate) fn open(
+        host: &mut dyn Host,
+        settings: Settings,
+        file: &str,
+        may_wait: fn() -> bool,
+    ) -> Result<Self, OpenError> {
         let code_key = CodeKey::new(&host.secret(CODE_KEY_SECRET)?).ok_or(OpenError::UnusableKey)?;
         let new_epoch = format!("{:016x}", host.random().next_u64());
-        let store = Store::open(file, &new_epoch, settings.session_idle_ms())?;
+        let store = Store::open(file, &new_epoch, settings.session_idle_ms(), may_wait)?;
         Ok(Self {
             rates: Rates::new(settings.messages_per_minute),
             settings,

@@ -11,6 +11,12 @@ use crate::response::Response;
 
 thread_local! {
     static DRAWN: Cell<u64> = const { Cell::new(1) };
+    static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Sets whether changes may be left open from now on.
+pub(crate) fn let_changes_wait(may_wait: bool) {
+    MAY_WAIT.set(may_wait);
 }
 
 /// What a test host was told, in order.
@@ -94,6 +100,10 @@ impl Host for FakeHost {
             });
         }
         Ok(b"a secret of the test host".to_vec())
+    }
+
+    fn may_wait(&self) -> fn() -> bool {
+        || MAY_WAIT.get()
     }
 
     fn enqueue(&mut self, user_id: &str, message: &str) -> Result<Ticket, EnqueueError> {

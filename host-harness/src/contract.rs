@@ -14,8 +14,9 @@ const EXPORTS: [&str; 4] = [
 ];
 
 /// What a plugin may import. Nothing of it reaches the network, the environment or other files.
-const IMPORTS: [&str; 27] = [
+const IMPORTS: [&str; 28] = [
     "tinyclaw:plugin/agent@0.1.0",
+    "tinyclaw:plugin/commits@0.1.0",
     "tinyclaw:plugin/http-types@0.1.0",
     "tinyclaw:plugin/push@0.1.0",
     "tinyclaw:plugin/secrets@0.1.0",

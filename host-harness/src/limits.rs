@@ -15,6 +15,8 @@ pub struct Limits {
     pub call: Duration,
     /// Time for `start` and `stop`, which may migrate or compact a database.
     pub life_cycle_call: Duration,
+    /// Calls that share one commit. At 50 µs each the first one waits an eightieth of a second for the last.
+    pub calls_per_commit: usize,
     /// Calls that wait for the instance. At 50 µs each the last one waits a twentieth of a second.
     pub waiting_calls: usize,
     /// Bytes that one call may hand to the host's imports together; a wider one traps.
@@ -59,6 +61,7 @@ impl Default for Limits {
             instances: 32,
             call: Duration::from_secs(2),
             life_cycle_call: Duration::from_secs(60),
+            calls_per_commit: 256,
             waiting_calls: 1_000,
             hostcall_bytes: 16 << 20,
             frame_bytes: 512 << 10,

@@ -63,6 +63,11 @@ pub enum Next {
     End(End),
 }
 
+/// A point in the order of the plugin's calls. What a call publishes may be released after later calls have returned;
+/// it reaches who listened when the call returned, and nobody who came later and was told all that before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
 /// The connections of one plugin. Clones share them.
 #[derive(Debug, Clone)]
 pub struct PushHub {
@@ -80,6 +85,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     next: u64,
+    now: Moment,
     connections: HashMap<u64, Arc<Queue>>,
     topics: HashMap<String, Vec<u64>>,
 }
@@ -115,6 +121,7 @@ impl PushHub {
         let id = state.next;
         state.next += 1;
         let queue = Arc::new(Queue {
+            since: state.now,
             waiting: Mutex::default(),
             cut,
         });
@@ -130,6 +137,13 @@ impl PushHub {
         })
     }
 
+    /// Begins the next moment: connections that are held from now on listen since then.
+    pub fn next_moment(&self) -> Moment {
+        let mut state = self.state();
+        state.now.0 += 1;
+        state.now
+    }
+
     /// Number of connections that listen to a topic.
     pub fn listeners(&self, topic: &str) -> usize {
         self.state().topics.get(topic).map_or(0, Vec::len)
@@ -140,18 +154,18 @@ impl PushHub {
         self.state().connections.len()
     }
 
-    /// Hands a frame to all that listen to a topic.
-    pub fn publish(&self, topic: &str, frame: &Bytes) {
+    /// Hands a frame to all that listened to a topic at that moment.
+    pub fn publish(&self, topic: &str, frame: &Bytes, moment: Moment) {
         let state = self.state();
-        for queue in state.listening(topic) {
+        for queue in state.listening(topic, moment) {
             queue.push(frame.clone(), self.shared.frames, self.shared.bytes);
         }
     }
 
-    /// Ends all that listen to a topic.
-    pub fn end(&self, topic: &str, end: &End) {
+    /// Ends all that listened to a topic at that moment.
+    pub fn end(&self, topic: &str, end: &End, moment: Moment) {
         let state = self.state();
-        for queue in state.listening(topic) {
+        for queue in state.listening(topic, moment) {
             queue.end(end.clone());
         }
     }
@@ -183,12 +197,13 @@ impl PushHub {
 }
 
 impl State {
-    fn listening(&self, topic: &str) -> impl Iterator<Item = &Arc<Queue>> {
+    fn listening(&self, topic: &str, moment: Moment) -> impl Iterator<Item = &Arc<Queue>> {
         self.topics
             .get(topic)
             .into_iter()
             .flatten()
             .filter_map(|id| self.connections.get(id))
+            .filter(move |queue| queue.since <= moment)
     }
 }
 
@@ -231,6 +246,7 @@ impl Drop for Held {
 
 #[derive(Debug)]
 struct Queue {
+    since: Moment,
     waiting: Mutex<Waiting>,
     cut: Arc<Notify>,
 }
@@ -304,6 +320,8 @@ mod tests {
 
     use super::*;
 
+    const NOW: Moment = Moment(0);
+
     fn hold(hub: &PushHub, topics: &[&str]) -> Held {
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
         hub.hold(
@@ -339,7 +357,7 @@ mod tests {
             hold(&hub, &["all", "john"]),
             hold(&hub, &["all", "mary"]),
         );
-        hub.publish("john", &Bytes::from_static(b"hi"));
+        hub.publish("john", &Bytes::from_static(b"hi"), NOW);
         for tab in [&john, &second] {
             assert!(matches!(next(tab), Some(Next::Frame(frame)) if frame == "hi"));
         }
@@ -354,9 +372,9 @@ mod tests {
     fn what_was_published_before_the_end_is_still_read() {
         let hub = PushHub::new(&Limits::default());
         let held = hold(&hub, &["john"]);
-        hub.publish("john", &Bytes::from_static(b"last words"));
-        hub.end("john", &End::Closed(reason()));
-        hub.publish("john", &Bytes::from_static(b"too late"));
+        hub.publish("john", &Bytes::from_static(b"last words"), NOW);
+        hub.end("john", &End::Closed(reason()), NOW);
+        hub.publish("john", &Bytes::from_static(b"too late"), NOW);
         assert!(matches!(next(&held), Some(Next::Frame(frame)) if frame == "last words"));
         assert!(matches!(next(&held), Some(Next::End(End::Closed(_)))));
     }
@@ -370,11 +388,28 @@ mod tests {
         let (slow, quick) = (hold(&hub, &["john"]), hold(&hub, &["john"]));
         let frame = Bytes::from(vec![0; 1000]);
         for _ in 0..3 {
-            hub.publish("john", &frame);
+            hub.publish("john", &frame, NOW);
             assert!(matches!(next(&quick), Some(Next::Frame(_))));
         }
         assert!(matches!(next(&slow), Some(Next::End(End::Cut))));
         assert!(frame.is_unique());
+    }
+
+    #[test]
+    fn what_is_released_late_is_not_for_who_came_after_it() {
+        let hub = PushHub::new(&Limits::default());
+        let early = hold(&hub, &["john"]);
+        let call = hub.next_moment();
+        let same = hold(&hub, &["john"]);
+        hub.next_moment();
+        let late = hold(&hub, &["john"]);
+        hub.publish("john", &Bytes::from_static(b"hi"), call);
+        hub.end("john", &End::Closed(reason()), call);
+        for listening in [&early, &same] {
+            assert!(matches!(next(listening), Some(Next::Frame(frame)) if frame == "hi"));
+            assert!(matches!(next(listening), Some(Next::End(_))));
+        }
+        assert!(next(&late).is_none());
     }
 
     #[test]

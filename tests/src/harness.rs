@@ -1,6 +1,7 @@
 //! A running harness.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::Command;
 
 use rustix::process::Signal;
 
@@ -27,7 +28,19 @@ impl Harness {
     pub fn start_on(data: &Data, port: u16, arguments: &[&str]) -> Self {
         let port_argument = port.to_string();
         let arguments = [&["serve", "--port", &port_argument], arguments].concat();
-        let process = Process::start(data.command(&arguments));
+        Self::wait_until_it_serves(data, port, data.command(&arguments))
+    }
+
+    /// Serves `data` on a free port, with these variables in its environment.
+    pub fn serve_with(data: &Data, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let arguments = [&["serve", "--port", "0"], arguments].concat();
+        let mut command = data.command(&arguments);
+        command.envs(variables.iter().copied());
+        Self::wait_until_it_serves(data, 0, command)
+    }
+
+    fn wait_until_it_serves(data: &Data, port: u16, command: Command) -> Self {
+        let process = Process::start(command);
         let ready = process.stdout.find(|line| line.starts_with(READY));
         let ready = ready.unwrap_or_else(|| {
             process.stderr.end();

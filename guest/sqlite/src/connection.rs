@@ -144,7 +144,8 @@ impl Connection {
         })
     }
 
-    /// Runs `work` as one transaction: all of it is on disk when this returns, or none of it happened.
+    /// Runs `work` as one transaction: all of it is on disk when this returns, or none of it happened. Within a
+    /// transaction that is open already it is a part of that one: undone by itself, on disk with the whole.
     ///
     /// # Errors
     ///
@@ -153,16 +154,62 @@ impl Connection {
         &self,
         work: impl FnOnce(&Self) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        self.execute("BEGIN IMMEDIATE", params![])?;
+        if self.in_transaction() {
+            return self.part(work);
+        }
+        self.begin()?;
         let result = work(self).and_then(|value| {
             self.execute("COMMIT", params![])?;
             Ok(value)
         });
+        if result.is_err() {
+            self.roll_back();
+        }
+        result
+    }
+
+    fn part<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&Self) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.execute("SAVEPOINT part", params![])?;
+        let result = work(self);
         if result.is_err() && self.in_transaction() {
+            self.execute("ROLLBACK TO part", params![])?;
+        }
+        if self.in_transaction() {
+            self.execute("RELEASE part", params![])?;
+        }
+        result
+    }
+
+    /// Opens a transaction that [`commit`](Self::commit) ends.
+    ///
+    /// # Errors
+    ///
+    /// When one is open, or the storage fails.
+    pub fn begin(&self) -> Result<()> {
+        self.execute("BEGIN IMMEDIATE", params![]).map(drop)
+    }
+
+    /// Ends the transaction that is open: all of it is on disk when this returns, or none of it happened.
+    ///
+    /// # Errors
+    ///
+    /// When none is open, or the storage fails; then everything was rolled back.
+    pub fn commit(&self) -> Result<()> {
+        let committed = self.execute("COMMIT", params![]).map(drop);
+        if committed.is_err() {
+            self.roll_back();
+        }
+        committed
+    }
+
+    fn roll_back(&self) {
+        if self.in_transaction() {
             // The first error is the one to tell. After some, SQLite has rolled back by itself.
             let _rolled_back = self.execute("ROLLBACK", params![]);
         }
-        result
     }
 
     /// The row id of the last row inserted through this connection, or 0.
@@ -213,7 +260,8 @@ impl Connection {
         written.and(self.handle.close())
     }
 
-    fn in_transaction(&self) -> bool {
+    /// Whether a transaction is open. SQLite ends one by itself after some failures of the storage.
+    pub fn in_transaction(&self) -> bool {
         // SAFETY: the connection is open.
         unsafe { ffi::sqlite3_get_autocommit(self.handle.get()) == 0 }
     }

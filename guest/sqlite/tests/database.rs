@@ -258,11 +258,26 @@ fn a_transaction_is_done_whole_or_not_at_all() {
         other => panic!("{other:?}"),
     }
     assert_eq!(count(&connection), 2);
+}
 
-    let nested: Result<(), Error> =
-        connection.transaction(|connection| connection.transaction(|connection| add(connection, "five").map(drop)));
-    assert!(nested.is_err());
+#[test]
+fn a_part_of_a_transaction_is_undone_by_itself_and_kept_with_the_whole() {
+    let connection = notes("part.db");
+    connection.begin().unwrap();
+    let add_two = |first: &str, second: &str| -> Result<(), Error> {
+        connection.transaction(|connection| {
+            add(connection, first)?;
+            add(connection, second).map(drop)
+        })
+    };
+    add_two("one", "two").unwrap();
+    add_two("three", "one").unwrap_err();
+    assert!(connection.in_transaction());
     assert_eq!(count(&connection), 2);
+    connection.commit().unwrap();
+    assert!(!connection.in_transaction() && connection.commit().is_err());
+    drop(connection);
+    assert_eq!(count(&Connection::open("part.db").unwrap()), 2);
 }
 
 #[test]

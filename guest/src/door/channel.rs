@@ -38,6 +38,10 @@ impl Guest for Component {
         Ok(enter(|plugin, host| plugin.stop(host)).ok_or(Error::Busy)??)
     }
 
+    fn commit() -> Result<(), Error> {
+        Ok(enter(|plugin, _| plugin.commit()).ok_or(Error::Busy)??)
+    }
+
     fn send_to_user(user_id: String, message: OutboundMessage) -> Result<Delivery, Error> {
         let priority = match message.priority {
             Priority::Low => "low",

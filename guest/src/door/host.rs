@@ -1,7 +1,7 @@
 //! The host as the plugin sees it, by the component's imports.
 
 use super::http::to_wit;
-use crate::bindings::tinyclaw::plugin::{agent, push, secrets};
+use crate::bindings::tinyclaw::plugin::{agent, commits, push, secrets};
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::config::store;
 use crate::bindings::wasi::random::random::get_random_bytes;
@@ -47,6 +47,10 @@ impl Host for ComponentHost {
                 reason,
             }
         })
+    }
+
+    fn may_wait(&self) -> fn() -> bool {
+        commits::may_wait
     }
 
     fn enqueue(&mut self, user_id: &str, message: &str) -> Result<Ticket, EnqueueError> {

@@ -34,9 +34,6 @@ struct Done {
 
 /// Answers a request; every request gets an answer.
 pub(crate) fn answer(service: &mut Service, host: &mut dyn Host, request: &Request) -> Response {
-    if !service.waiting.is_empty() {
-        service.enqueue_waiting(host);
-    }
     let route = match router::find(&request.method, &request.path) {
         Ok(route) => route,
         Err(NoRoute::NotFound) => return finished(request, Response::error(404, "Not found")),

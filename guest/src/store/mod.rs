@@ -1,5 +1,6 @@
 //! The InviteStore: friends, invites, sessions and the log, in one SQLite file that this instance owns. What a
-//! function here has done is synced to disk when it returns; errors say what was being done.
+//! function here has done is synced to disk when it returns, or, where the host lets it wait, with the next `commit`;
+//! errors say what was being done.
 
 mod friends;
 mod invites;
@@ -33,6 +34,10 @@ pub(crate) struct Store {
     used: BTreeMap<i64, (i64, i64)>,
     /// When the earliest such use was.
     used_since_ms: Option<i64>,
+    /// Whether a change may be left open for [`Store::commit`].
+    may_wait: fn() -> bool,
+    /// What was left open has been undone by SQLite.
+    is_undone: bool,
 }
 
 /// The store could not do something.
@@ -51,6 +56,9 @@ pub(crate) enum StoreError {
     /// Something else's tables are in the file. It has not been changed.
     #[error("{file} holds tables that are not this plugin's; move it away or restore the right file")]
     Foreign { file: String },
+    /// Changes that were to be made lasting together have been undone together.
+    #[error("{doing}: an earlier failure has undone what was not lasting yet")]
+    Undone { doing: &'static str },
     /// A value in the file means nothing to this version.
     #[error("{doing}: the file holds \"{value}\", which means nothing here")]
     Unreadable { doing: &'static str, value: String },
@@ -71,6 +79,7 @@ impl StoreError {
         match self {
             Self::Failed { source, .. } => Self::Failed { doing: what, source },
             Self::Unreadable { value, .. } => Self::Unreadable { doing: what, value },
+            Self::Undone { .. } => Self::Undone { doing: what },
             other => other,
         }
     }
@@ -79,6 +88,7 @@ impl StoreError {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Failed { source, .. } => matches!(source.kind(), ErrorKind::Full | ErrorKind::Io | ErrorKind::Busy),
+            Self::Undone { .. } => true,
             _ => false,
         }
     }
@@ -87,7 +97,13 @@ impl StoreError {
 impl Store {
     /// Opens the file, or creates it, and brings its schema up to this version. `new_epoch` names the log if
     /// it is a new one; sessions that were not used for `session_idle_ms` are over.
-    pub(crate) fn open(file: &str, new_epoch: &str, session_idle_ms: i64) -> Result<Self, StoreError> {
+    /// `may_wait` is asked before a change that could be left open for [`Store::commit`].
+    pub(crate) fn open(
+        file: &str,
+        new_epoch: &str,
+        session_idle_ms: i64,
+        may_wait: fn() -> bool,
+    ) -> Result<Self, StoreError> {
         let connection = Connection::open_checked(file, |connection| schema::check(connection, file))
             .map_err(|error: StoreError| error.doing("opening the database"))?;
         match schema::migrate(&connection, new_epoch) {
@@ -97,6 +113,8 @@ impl Store {
                 session_idle_ms,
                 used: BTreeMap::new(),
                 used_since_ms: None,
+                may_wait,
+                is_undone: false,
             }),
             Err(error) => {
                 // The first error is the one to tell.
@@ -128,12 +146,26 @@ impl Store {
     /// Writes everything out and closes the file.
     pub(crate) fn close(mut self) -> Result<(), StoreError> {
         let doing = "closing the database";
-        let noted = self.write(doing, |_| Ok(()));
+        let noted = self.write(doing, |_| Ok(())).and_then(|()| self.commit());
         let closed = self
             .connection
             .close()
             .map_err(|source| StoreError::Failed { doing, source });
         noted.and(closed)
+    }
+
+    /// Makes last what was left open. After a failure all of it is undone, and what was remembered of it is wrong.
+    pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
+        let doing = "making changes last";
+        if std::mem::take(&mut self.is_undone) {
+            return Err(StoreError::Undone { doing });
+        }
+        if self.connection.in_transaction() {
+            self.connection
+                .commit()
+                .map_err(|source| StoreError::Failed { doing, source })?;
+        }
+        Ok(())
     }
 
     /// Reads.
@@ -151,6 +183,15 @@ impl Store {
         doing: &'static str,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if self.is_undone {
+            return Err(StoreError::Undone { doing });
+        }
+        if !self.connection.in_transaction() && (self.may_wait)() {
+            self.connection
+                .begin()
+                .map_err(|source| StoreError::Failed { doing, source })?;
+        }
+        let is_left_open = self.connection.in_transaction();
         let used = &self.used;
         let result = self.connection.transaction(|connection| {
             for (session_id, (friend_id, at_ms)) in used {
@@ -165,6 +206,7 @@ impl Store {
             }
             work(connection)
         });
+        self.is_undone = is_left_open && !self.connection.in_transaction();
         if result.is_ok() {
             self.used.clear();
             self.used_since_ms = None;

@@ -10,6 +10,8 @@ use tokio::sync::{Mutex, Notify, Semaphore};
 use wasmtime::Store;
 
 use super::bindings::{Plugin, PluginPre};
+use super::effects::Effects;
+use super::group::{Group, commit_soon};
 use super::imports::State;
 use super::{CallError, Grants, LoadError, linker};
 use crate::agent::AgentQueue;
@@ -25,6 +27,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Longest such pause: an owner who has mended the cause should not have to wait for it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Time for which each call is made lasting by itself after a group of them was lost: what fails then, such as a write
+/// to a full disk, fails alone. It doubles with each loss in a row.
+const APART: Duration = Duration::from_secs(60);
+
+/// Longest such time: an owner who has made room should have the speed of groups back some day.
+const LONGEST_APART: Duration = Duration::from_secs(3_600);
 
 /// One plugin.
 pub struct PluginActor {
@@ -51,6 +60,10 @@ impl std::fmt::Debug for PluginActor {
 #[derive(Default)]
 struct Slot {
     running: Option<Running>,
+    /// Calls that have returned and whose changes are not lasting yet.
+    group: Group,
+    apart: Duration,
+    apart_until: Option<Instant>,
     /// What a new instance is told first.
     started: bool,
     /// Instances lost in a row without a call that succeeded.
@@ -64,6 +77,30 @@ impl std::fmt::Debug for Slot {
             .field("started", &self.started)
             .field("strikes", &self.strikes)
             .finish_non_exhaustive()
+    }
+}
+
+impl Slot {
+    /// Lets what the next call changes be made lasting with what others change, unless that has just gone wrong.
+    fn let_changes_wait(&mut self) {
+        let may_wait = self.apart_until.is_none_or(|until| until <= Instant::now());
+        if let Some(running) = &mut self.running {
+            running.store.data_mut().may_wait = may_wait;
+        }
+    }
+
+    /// Whether a call has left something open.
+    fn is_open(&self) -> bool {
+        self.running
+            .as_ref()
+            .is_some_and(|running| running.store.data().is_open)
+    }
+
+    fn close_group(&mut self) -> Group {
+        if let Some(running) = &mut self.running {
+            running.store.data_mut().is_open = false;
+        }
+        std::mem::take(&mut self.group)
     }
 }
 
@@ -165,8 +202,9 @@ impl PluginActor {
     pub async fn stop(self: &Arc<Self>) -> Result<(), CallError> {
         let mut slot = self.slot.lock().await;
         slot.started = false;
+        let lasting = self.commit_group(&mut slot).await;
         if slot.running.is_none() {
-            return Ok(());
+            return lasting;
         }
         let time = self.limits.life_cycle_call;
         let stopped = self
@@ -178,7 +216,9 @@ impl PluginActor {
             )
             .await;
         slot.running = None;
-        stopped?.map_err(CallError::Channel)
+        let (stopped, effects) = stopped?;
+        effects.release(&self.hub, &self.queue, self);
+        stopped.map_err(CallError::Channel)
     }
 
     /// Starts a new instance soon after one is lost: what was being answered must not wait for the next visitor.
@@ -208,15 +248,72 @@ impl PluginActor {
         self.call(make, settle).await
     }
 
-    /// Makes one call. `settle` runs when it has returned and before what it asked for is released.
+    /// Makes one call. `settle` runs when it has returned and before what it asked for is released; what it changed is
+    /// lasting when this returns.
     pub(super) async fn call<R, T>(
         self: &Arc<Self>,
         make: impl AsyncFnOnce(Call<'_>) -> wasmtime::Result<R>,
         settle: impl FnOnce(R) -> T,
     ) -> Result<T, CallError> {
-        let mut slot = self.slot.lock().await;
-        self.ensure_running(&mut slot).await?;
-        self.enter(&mut slot, self.limits.call, make, settle).await
+        let (settled, lasting) = {
+            let mut slot = self.slot.lock().await;
+            self.ensure_running(&mut slot).await?;
+            slot.let_changes_wait();
+            let (settled, effects) = self.enter(&mut slot, self.limits.call, make, settle).await?;
+            if !slot.is_open() {
+                effects.release(&self.hub, &self.queue, self);
+                return Ok(settled);
+            }
+            let lasting = slot.group.join(effects);
+            if slot.group.len() == 1 {
+                tokio::spawn(commit_soon(Arc::clone(self)));
+            }
+            (settled, lasting)
+        };
+        lasting.await.map_err(|_| CallError::Trapped)?;
+        Ok(settled)
+    }
+
+    /// Number of calls whose changes are not lasting yet.
+    pub(super) async fn group_len(&self) -> usize {
+        self.slot.lock().await.group.len()
+    }
+
+    /// Makes lasting what calls have changed, then releases what they asked for.
+    pub(super) async fn commit(self: &Arc<Self>) -> Result<(), CallError> {
+        self.commit_group(&mut *self.slot.lock().await).await
+    }
+
+    async fn commit_group(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
+        let calls = slot.group.len();
+        if calls == 0 {
+            return Ok(());
+        }
+        let time = self.limits.call;
+        let committed = self
+            .enter(
+                slot,
+                time,
+                async |call| call.plugin.tinyclaw_plugin_channel().call_commit(call.store).await,
+                |result| result,
+            )
+            .await;
+        match committed.and_then(|(result, _)| result.map_err(CallError::Channel)) {
+            Ok(()) => {
+                tracing::debug!(calls, "committed");
+                slot.apart = Duration::ZERO;
+                slot.close_group().release(self);
+                Ok(())
+            }
+            Err(error) => {
+                slot.apart = slot.apart.saturating_mul(2).clamp(APART, LONGEST_APART);
+                slot.apart_until = Some(Instant::now() + slot.apart);
+                if slot.running.is_some() {
+                    self.lose(slot, &format!("committing: {error}"));
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Gives the slot an instance if it has none, and starts it if it is to be started.
@@ -266,20 +363,27 @@ impl PluginActor {
                 |result| result,
             )
             .await?;
-        started.map_err(|error| {
-            slot.running = None;
-            slot.not_before = Some(Instant::now() + FIRST_PAUSE);
-            CallError::Channel(error)
-        })
+        match started {
+            (Ok(()), effects) => {
+                effects.release(&self.hub, &self.queue, self);
+                Ok(())
+            }
+            (Err(error), _) => {
+                slot.running = None;
+                slot.not_before = Some(Instant::now() + FIRST_PAUSE);
+                Err(CallError::Channel(error))
+            }
+        }
     }
 
+    /// Makes a call on the instance; gives what it asked for unreleased.
     async fn enter<R, T>(
         self: &Arc<Self>,
         slot: &mut Slot,
         time: Duration,
         make: impl AsyncFnOnce(Call<'_>) -> wasmtime::Result<R>,
         settle: impl FnOnce(R) -> T,
-    ) -> Result<T, CallError> {
+    ) -> Result<(T, Effects), CallError> {
         let Some(running) = slot.running.as_mut() else {
             return Err(CallError::Down {
                 retry_after: FIRST_PAUSE,
@@ -300,9 +404,7 @@ impl PluginActor {
                 let effects = running.store.data_mut().end_call();
                 slot.strikes = 0;
                 slot.not_before = None;
-                let settled = settle(value);
-                effects.release(&self.hub, &self.queue, self);
-                Ok(settled)
+                Ok((settle(value), effects))
             }
             Ok(Err(trap)) => {
                 self.lose(slot, &format!("{trap:#}"));
@@ -318,6 +420,8 @@ impl PluginActor {
     /// Drops the instance with all that it asked for. Its held connections stay.
     fn lose(&self, slot: &mut Slot, why: &str) {
         slot.running = None;
+        // Those who wait for it learn that it is given up.
+        slot.group = Group::default();
         self.queue.clear();
         let pause = FIRST_PAUSE
             .saturating_mul(2_u32.saturating_pow(slot.strikes))

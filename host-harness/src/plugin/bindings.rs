@@ -7,6 +7,7 @@ wasmtime::component::bindgen!({
         package harness:host;
         world plugin {
             import tinyclaw:plugin/agent@0.1.0;
+            import tinyclaw:plugin/commits@0.1.0;
             import tinyclaw:plugin/push@0.1.0;
             import tinyclaw:plugin/secrets@0.1.0;
             import wasi:logging/logging@0.1.0-draft;

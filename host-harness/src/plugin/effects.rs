@@ -6,11 +6,15 @@ use bytes::Bytes;
 
 use super::Response;
 use crate::agent::{AgentQueue, Events, Reservation, Ticket};
-use crate::push::{End, PushHub, Reason};
+use crate::push::{End, Moment, PushHub, Reason};
 
 /// Effects of one call, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Effects(Vec<Effect>);
+pub(crate) struct Effects {
+    effects: Vec<Effect>,
+    /// When the call returned: connections that listen since a later one have nothing to do with it.
+    pub(super) moment: Moment,
+}
 
 #[derive(Debug)]
 pub(crate) enum Effect {
@@ -23,25 +27,26 @@ pub(crate) enum Effect {
 
 impl Effects {
     pub(crate) fn push(&mut self, effect: Effect) {
-        self.0.push(effect);
+        self.effects.push(effect);
     }
 
     /// Publishes, responds and closes so far.
     pub(crate) fn pushes(&self) -> usize {
-        self.0
+        self.effects
             .iter()
             .filter(|effect| !matches!(effect, Effect::Enqueue(_) | Effect::Cancel(_)))
             .count()
     }
 
     pub(crate) fn release<E: Events>(self, hub: &PushHub, queue: &AgentQueue, events: &Arc<E>) {
-        for effect in self.0 {
+        let Self { effects, moment } = self;
+        for effect in effects {
             match effect {
                 Effect::Enqueue(reservation) => queue.enqueue(reservation, events),
                 Effect::Cancel(ticket) => queue.cancel(ticket, events),
-                Effect::Publish(topic, frame) => hub.publish(&topic, &frame),
-                Effect::Respond(topic, response) => hub.end(&topic, &End::Answered(response)),
-                Effect::Close(topic, reason) => hub.end(&topic, &End::Closed(reason)),
+                Effect::Publish(topic, frame) => hub.publish(&topic, &frame, moment),
+                Effect::Respond(topic, response) => hub.end(&topic, &End::Answered(response), moment),
+                Effect::Close(topic, reason) => hub.end(&topic, &End::Closed(reason), moment),
             }
         }
     }

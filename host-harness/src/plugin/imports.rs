@@ -8,7 +8,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::bindings::tinyclaw::plugin::{agent, http_types, push, secrets};
+use super::bindings::tinyclaw::plugin::{agent, commits, http_types, push, secrets};
 use super::bindings::wasi::logging::logging::{self, Level};
 use super::effects::{Effect, Effects};
 use super::no_requests::NoRequests;
@@ -35,6 +35,10 @@ pub(crate) struct State {
     hub: PushHub,
     queue: AgentQueue,
     pub(super) effects: Effects,
+    /// Whether what a call changes may be made lasting with what others change.
+    pub(super) may_wait: bool,
+    /// A call has left something open that is to be made lasting.
+    pub(super) is_open: bool,
     log_lines: usize,
 }
 
@@ -66,6 +70,8 @@ impl State {
             hub,
             queue,
             effects: Effects::default(),
+            may_wait: false,
+            is_open: false,
             log_lines: 0,
         })
     }
@@ -73,7 +79,9 @@ impl State {
     /// Takes what a call asked for and gives the next one its own bounds.
     pub(super) fn end_call(&mut self) -> Effects {
         self.log_lines = 0;
-        std::mem::take(&mut self.effects)
+        let mut effects = std::mem::take(&mut self.effects);
+        effects.moment = self.hub.next_moment();
+        effects
     }
 
     fn topic(&self, topic: &str) -> Result<u32, push::Error> {
@@ -136,6 +144,13 @@ impl agent::Host for State {
 
     fn cancel(&mut self, ticket: agent::Ticket) {
         self.effects.push(Effect::Cancel(ticket));
+    }
+}
+
+impl commits::Host for State {
+    fn may_wait(&mut self) -> bool {
+        self.is_open |= self.may_wait;
+        self.may_wait
     }
 }
 

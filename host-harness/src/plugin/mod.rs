@@ -9,6 +9,7 @@ mod bindings;
 mod calls;
 mod effects;
 mod grants;
+mod group;
 mod imports;
 mod linker;
 mod no_requests;

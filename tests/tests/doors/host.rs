@@ -13,7 +13,7 @@ use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyIndices};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use bindings::exports::tinyclaw::plugin::channel::Error as ChannelError;
-use bindings::tinyclaw::plugin::{agent, http_types, push, secrets};
+use bindings::tinyclaw::plugin::{agent, commits, http_types, push, secrets};
 use bindings::wasi::logging::logging;
 
 mod bindings {
@@ -25,6 +25,7 @@ mod bindings {
             package tests:doors;
             world plugin {
                 import tinyclaw:plugin/agent@0.1.0;
+                import tinyclaw:plugin/commits@0.1.0;
                 import tinyclaw:plugin/push@0.1.0;
                 import tinyclaw:plugin/secrets@0.1.0;
                 import wasi:logging/logging@0.1.0-draft;
@@ -310,6 +311,12 @@ impl agent::Host for State {
     }
 
     fn cancel(&mut self, _ticket: agent::Ticket) {}
+}
+
+impl commits::Host for State {
+    fn may_wait(&mut self) -> bool {
+        false
+    }
 }
 
 impl push::Host for State {
