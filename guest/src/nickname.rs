@@ -28,6 +28,14 @@ impl Nickname {
         }
     }
 
+    /// The nearest valid nickname to a text of any kind, if there is one.
+    pub(crate) fn nearest(text: &str) -> Option<Self> {
+        let plain = text.replace(is_disruptive, " ");
+        let words: Vec<&str> = plain.split_whitespace().collect();
+        let kept: String = words.join(" ").chars().take(MAX_CHARS).collect();
+        Self::parse(&kept).ok()
+    }
+
     /// The name as text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -59,5 +67,18 @@ mod tests {
         ] {
             assert_eq!(Nickname::parse(text), Err(InvalidNickname), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_nearest_nickname_says_the_same_on_one_line() {
+        let nearest = |text: &str| Nickname::nearest(text).map(|nickname| nickname.0);
+        assert_eq!(nearest("José 🙂 王").unwrap(), "José 🙂 王");
+        assert_eq!(
+            nearest("John\r\n- jane,\u{202e} active\u{0}").unwrap(),
+            "John - jane, active"
+        );
+        assert_eq!(nearest(&"é".repeat(65)).unwrap(), "é".repeat(64));
+        assert_eq!(nearest(&format!("{} b", "a".repeat(63))).unwrap(), "a".repeat(63));
+        assert_eq!(nearest("\n\u{2028} \u{0}"), None);
     }
 }

@@ -11,6 +11,7 @@
 mod chat;
 mod feed;
 mod life;
+mod moving_in;
 mod sign_in;
 mod together;
 mod tools;

@@ -12,7 +12,7 @@ use crate::event::EndReason;
 use crate::host::{Host, Unreadable};
 use crate::rates::Rates;
 use crate::request::Request;
-use crate::store::{Invite, InviteKind, Open, Session, Store, StoreError};
+use crate::store::{Invite, InviteKind, Open, Session, Store, StoreError, Terms};
 use crate::token::Token;
 use crate::topic::Topic;
 use crate::{broadcast, cookie};
@@ -60,7 +60,15 @@ impl Service {
     ) -> Result<Self, OpenError> {
         let code_key = CodeKey::new(&host.secret(CODE_KEY_SECRET)?).ok_or(OpenError::UnusableKey)?;
         let new_epoch = format!("{:016x}", host.random().next_u64());
-        let store = Store::open(file, &new_epoch, settings.session_idle_ms(), may_wait)?;
+        let terms = Terms {
+            new_epoch: &new_epoch,
+            session_idle_ms: settings.session_idle_ms(),
+            may_wait,
+            code_key: &code_key,
+            now_ms: host.now_ms(),
+            invite_ttl_ms: settings.invite_ttl_ms(),
+        };
+        let store = Store::open(file, &terms)?;
         Ok(Self {
             rates: Rates::new(settings.messages_per_minute),
             settings,

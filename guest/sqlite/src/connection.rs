@@ -43,6 +43,33 @@ impl Connection {
         file_name: &str,
         check: impl FnOnce(&Self) -> std::result::Result<(), E>,
     ) -> std::result::Result<Self, E> {
+        let connection = Self::open_exclusive(file_name)?;
+        check(&connection)?;
+        connection.set_journal_mode("wal")?;
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
+        Ok(connection)
+    }
+
+    /// As [`open`](Self::open), but with a rollback journal, for work after which nothing of what was overwritten or
+    /// deleted may be found: it is gone from the disk when the transaction is done, where a log would keep the file as
+    /// it was until it is written back. A log that the file had is written back first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub fn open_erasing(file_name: &str) -> Result<Self> {
+        let connection = Self::open_exclusive(file_name)?;
+        connection.set_journal_mode("delete")?;
+        // Exclusively locked, SQLite would keep the journal with all that it holds. The directory has to be synced,
+        // too: a journal that came back would undo what was done.
+        connection.execute_batch(
+            "PRAGMA locking_mode = NORMAL; PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON;
+             PRAGMA foreign_keys = ON",
+        )?;
+        Ok(connection)
+    }
+
+    fn open_exclusive(file_name: &str) -> Result<Self> {
         file::check_name(file_name)?;
         vfs::register()?;
         let connection = Self {
@@ -51,14 +78,17 @@ impl Connection {
         };
         // Exclusive before anything is read: only then does the log need no memory shared with other processes.
         connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
-        check(&connection)?;
-        let mode: Option<String> = connection.query_row("PRAGMA journal_mode = WAL", params![], |row| row.get(0))?;
-        if mode.as_deref() != Some("wal") {
-            let message = format!("the journal is {mode:?}, not a write-ahead log");
-            return Err(Error::new(ffi::SQLITE_CANTOPEN, message).into());
-        }
-        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         Ok(connection)
+    }
+
+    fn set_journal_mode(&self, wanted: &str) -> Result<()> {
+        let pragma = format!("PRAGMA journal_mode = {wanted}");
+        let mode: Option<String> = self.query_row(&pragma, params![], |row| row.get(0))?;
+        if mode.as_deref() == Some(wanted) {
+            return Ok(());
+        }
+        let message = format!("the journal's mode is {mode:?}, not {wanted}");
+        Err(Error::new(ffi::SQLITE_CANTOPEN, message))
     }
 
     /// Runs one statement to its end and returns how many rows it inserted, changed or deleted itself.

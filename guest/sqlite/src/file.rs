@@ -1,4 +1,4 @@
-//! Database files that are not open: whether one is there, and copies of it.
+//! Database files that are not open: whether one is there, copies of it, and whether two are the same.
 
 use rsqlite_vfs::VfsError;
 use sqlite_wasm_rs as ffi;
@@ -32,6 +32,36 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
 pub fn exists(file_name: &str) -> Result<bool> {
     check_name(file_name)?;
     Ok(vfs::storage()?.directory().size_of(file_name)?.is_some())
+}
+
+/// Whether both files are there and hold the same bytes.
+///
+/// # Errors
+///
+/// [`Busy`](crate::ErrorKind::Busy) while either is open, and what the file system refuses.
+pub fn same(one: &str, other: &str) -> Result<bool> {
+    check_name(one)?;
+    check_name(other)?;
+    let storage = vfs::storage()?;
+    let (_one, _other) = (storage.claim(one)?, storage.claim(other)?);
+    let size = storage.directory().size_of(one)?;
+    if size.is_none() || size != storage.directory().size_of(other)? {
+        return Ok(false);
+    }
+    let one = StoredFile::open(&storage, one, Mode::Read, None)?;
+    let other = StoredFile::open(&storage, other, Mode::Read, None)?;
+    let (mut chunk, mut other_chunk) = (vec![0; COPY_CHUNK_BYTES], vec![0; COPY_CHUNK_BYTES]);
+    let mut offset = 0;
+    loop {
+        let count = one.read(&mut chunk, offset)?;
+        if other.read(&mut other_chunk, offset)? != count || chunk.get(..count) != other_chunk.get(..count) {
+            return Ok(false);
+        }
+        offset += count as u64;
+        if count < chunk.len() {
+            return Ok(true);
+        }
+    }
 }
 
 /// Copies a closed database, replacing the copy that was there. `to` is either as before or whole, and synced.

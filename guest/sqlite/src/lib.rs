@@ -19,6 +19,6 @@ mod vfs;
 
 pub use connection::Connection;
 pub use error::{Constraint, Error, ErrorKind, Result};
-pub use file::{copy, exists};
+pub use file::{copy, exists, same};
 pub use row::{FromColumn, Row};
 pub use value::Value;

@@ -5,12 +5,15 @@
 mod friends;
 mod invites;
 mod log;
+mod original;
 mod schema;
 mod sessions;
 
 use std::collections::BTreeMap;
 
 use wasi_sqlite::{Connection, ErrorKind, params};
+
+use crate::code::CodeKey;
 
 pub(crate) use friends::{Friend, Status};
 pub(crate) use invites::{Invite, InviteKind, Redemption};
@@ -40,6 +43,20 @@ pub(crate) struct Store {
     is_undone: bool,
 }
 
+/// What a store is opened with.
+pub(crate) struct Terms<'a> {
+    /// Names the log if it is a new one.
+    pub(crate) new_epoch: &'a str,
+    /// Milliseconds after which a session that was not used is over.
+    pub(crate) session_idle_ms: i64,
+    /// Asked before a change that could be left open for [`Store::commit`].
+    pub(crate) may_wait: fn() -> bool,
+    /// The key, the time and the milliseconds of life for open codes of the original plugin, should the file be its.
+    pub(crate) code_key: &'a CodeKey,
+    pub(crate) now_ms: i64,
+    pub(crate) invite_ttl_ms: i64,
+}
+
 /// The store could not do something.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
@@ -59,6 +76,9 @@ pub(crate) enum StoreError {
     /// Changes that were to be made lasting together have been undone together.
     #[error("{doing}: an earlier failure has undone what was not lasting yet")]
     Undone { doing: &'static str },
+    /// The original plugin's friends are in the file, and have not moved in. It has not been changed.
+    #[error("{file} is the original plugin's, whose friends have not moved in")]
+    Original { file: String },
     /// A value in the file means nothing to this version.
     #[error("{doing}: the file holds \"{value}\", which means nothing here")]
     Unreadable { doing: &'static str, value: String },
@@ -95,25 +115,24 @@ impl StoreError {
 }
 
 impl Store {
-    /// Opens the file, or creates it, and brings its schema up to this version. `new_epoch` names the log if
-    /// it is a new one; sessions that were not used for `session_idle_ms` are over.
-    /// `may_wait` is asked before a change that could be left open for [`Store::commit`].
-    pub(crate) fn open(
-        file: &str,
-        new_epoch: &str,
-        session_idle_ms: i64,
-        may_wait: fn() -> bool,
-    ) -> Result<Self, StoreError> {
-        let connection = Connection::open_checked(file, |connection| schema::check(connection, file))
-            .map_err(|error: StoreError| error.doing("opening the database"))?;
-        match schema::migrate(&connection, new_epoch) {
+    /// Opens the file, or creates it, and brings it up to this version; a file of the original plugin, too.
+    pub(crate) fn open(file: &str, terms: &Terms<'_>) -> Result<Self, StoreError> {
+        let connection = match connect(file) {
+            Err(StoreError::Original { .. }) => {
+                original::move_in(file, terms)
+                    .map_err(|error| error.doing("moving the original plugin's friends in"))?;
+                connect(file)?
+            }
+            other => other?,
+        };
+        match schema::migrate(&connection, terms.new_epoch) {
             Ok(epoch) => Ok(Self {
                 connection,
                 epoch,
-                session_idle_ms,
+                session_idle_ms: terms.session_idle_ms,
                 used: BTreeMap::new(),
                 used_since_ms: None,
-                may_wait,
+                may_wait: terms.may_wait,
                 is_undone: false,
             }),
             Err(error) => {
@@ -213,4 +232,10 @@ impl Store {
         }
         result.map_err(|error: StoreError| error.doing(doing))
     }
+}
+
+/// Opens a file that this version can bring up to date.
+fn connect(file: &str) -> Result<Connection, StoreError> {
+    Connection::open_checked(file, |connection| schema::check(connection, file))
+        .map_err(|error: StoreError| error.doing("opening the database"))
 }

@@ -3,7 +3,7 @@
 
 use wasi_sqlite::{Connection, params};
 
-use super::StoreError;
+use super::{StoreError, original};
 
 /// Times are Unix milliseconds. Hashes are of codes and tokens that are stored nowhere.
 const VERSION_1: &str = "
@@ -88,6 +88,9 @@ pub(super) fn check(connection: &Connection, file: &str) -> Result<(), StoreErro
             params![],
             |row| row.get(0),
         )?;
+        if original::is_in(connection)? {
+            return Err(StoreError::Original { file: file.to_owned() });
+        }
         if tables.unwrap_or_default() > 0 {
             return Err(StoreError::Foreign { file: file.to_owned() });
         }
@@ -99,20 +102,23 @@ pub(super) fn check(connection: &Connection, file: &str) -> Result<(), StoreErro
 pub(super) fn migrate(connection: &Connection, new_epoch: &str) -> Result<String, StoreError> {
     let found = connection.user_version()?;
     if found < version() {
-        connection.transaction(|connection| -> Result<(), StoreError> {
-            for step in MIGRATIONS.iter().skip(found as usize) {
-                connection.execute_batch(step)?;
-            }
-            if found == 0 {
-                connection.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1)", params![new_epoch])?;
-            }
-            Ok(connection.set_user_version(version())?)
-        })?;
+        connection.transaction(|connection| build(connection, found, new_epoch))?;
     }
     let epoch = connection.query_row("SELECT value FROM meta WHERE key = 'epoch'", params![], |row| {
         row.get(0)
     })?;
     Ok(epoch.unwrap_or_default())
+}
+
+/// Makes this version's tables out of those of the version `found`; part of a transaction of the caller's.
+pub(super) fn build(connection: &Connection, found: u32, new_epoch: &str) -> Result<(), StoreError> {
+    for step in MIGRATIONS.iter().skip(found as usize) {
+        connection.execute_batch(step)?;
+    }
+    if found == 0 {
+        connection.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1)", params![new_epoch])?;
+    }
+    Ok(connection.set_user_version(version())?)
 }
 
 /// The version this program writes.
