@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::host::{Host, Unreadable};
+use crate::retention::Retention;
 use crate::text::is_disruptive;
 
 const ENABLED: &str = "channels.friends.enabled";
@@ -13,14 +14,20 @@ const INVITE_TTL: &str = "channels.friends.inviteTtl";
 const JOIN: &str = "channels.friends.join";
 const SESSION_IDLE: &str = "channels.friends.sessionIdle";
 const MESSAGES_PER_MINUTE: &str = "channels.friends.messagesPerMinute";
+const HISTORY_AGE: &str = "channels.friends.historyAge";
+const HISTORY_COUNT: &str = "channels.friends.historyCount";
 const AGENT_NAME: &str = "agent.name";
 
 const DEFAULT_PORT: u16 = 3001;
 const DEFAULT_AGENT_NAME: &str = "the agent";
 /// A week: long enough for a friend on holiday, short enough that a forgotten message is not a key for ever.
 const DEFAULT_INVITE_TTL: Duration = Duration::from_secs(7 * DAY_S);
+/// Shorter than this, something would be over before anybody could read it.
+const MIN_TTL: Duration = Duration::from_secs(60);
 /// As long as the cookie lives in the browser: a friend who comes once a year stays signed in.
 const DEFAULT_SESSION_IDLE: Duration = Duration::from_secs(365 * DAY_S);
+/// Shorter than this, a friend would miss what was said over lunch.
+const MIN_HISTORY_AGE: Duration = Duration::from_secs(3_600);
 /// Shorter than this, a friend would be signed out while writing.
 const MIN_SESSION_IDLE: Duration = Duration::from_secs(3_600);
 /// Ten years; whoever asks for more means "never", which is not offered.
@@ -30,6 +37,11 @@ const DAY_S: u64 = 24 * 3_600;
 const DEFAULT_MESSAGES_PER_MINUTE: u32 = 60;
 /// More than any store takes.
 const MAX_MESSAGES_PER_MINUTE: u32 = 1_000_000;
+/// A talkative friend's messages of several years; the owner of a small disk asks for fewer.
+const DEFAULT_HISTORY_COUNT: u32 = 100_000;
+/// Fewer than these could be missing from the page that a friend has in front of them.
+const MIN_HISTORY_COUNT: u32 = 100;
+const MAX_HISTORY_COUNT: u32 = 100_000_000;
 /// Most characters of the agent's name, so that headings and cards stay readable.
 const MAX_AGENT_NAME_CHARS: usize = 64;
 
@@ -48,8 +60,56 @@ pub(crate) struct Settings {
     pub(crate) session_idle: Duration,
     /// Messages that a friend may send in a minute.
     pub(crate) messages_per_minute: u32,
+    /// Which messages are kept.
+    pub(crate) retention: Retention,
+    /// How long nudges of each priority wait to be seen.
+    pub(crate) nudge_ttls: NudgeTtls,
     /// What the page calls the agent.
     pub(crate) agent_name: String,
+}
+
+/// How long nudges wait to be seen, by priority: what matters less is stale sooner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NudgeTtls([Duration; 4]);
+
+/// Each priority with its key and its default.
+const NUDGE_TTLS: [(&str, &str, Duration); 4] = [
+    ("low", "channels.friends.nudgeTtl.low", Duration::from_secs(3 * DAY_S)),
+    (
+        "normal",
+        "channels.friends.nudgeTtl.normal",
+        Duration::from_secs(30 * DAY_S),
+    ),
+    (
+        "high",
+        "channels.friends.nudgeTtl.high",
+        Duration::from_secs(90 * DAY_S),
+    ),
+    (
+        "urgent",
+        "channels.friends.nudgeTtl.urgent",
+        Duration::from_secs(365 * DAY_S),
+    ),
+];
+
+impl NudgeTtls {
+    fn read(host: &mut dyn Host) -> Result<Self, SettingsError> {
+        let mut ttls = NUDGE_TTLS.map(|(_, _, default)| default);
+        for ((_, key, default), ttl) in NUDGE_TTLS.into_iter().zip(&mut ttls) {
+            let rule = "a time from one minute to ten years, for example 12h or 30d";
+            *ttl = value(host, key, rule, default, |text| time(text, MIN_TTL))?;
+        }
+        Ok(Self(ttls))
+    }
+
+    /// Milliseconds that a nudge of this priority waits.
+    pub(crate) fn of(&self, priority: &str) -> i64 {
+        let named = NUDGE_TTLS
+            .iter()
+            .zip(self.0)
+            .find(|((name, _, _), _)| *name == priority);
+        milliseconds(named.map_or(MAX_TIME, |(_, ttl)| ttl))
+    }
 }
 
 /// What an invite link does when a person opens it.
@@ -96,7 +156,7 @@ impl Settings {
             INVITE_TTL,
             "a time from one minute to ten years, for example 7d, 12h or 30m",
             DEFAULT_INVITE_TTL,
-            |text| time(text, Duration::from_secs(60)),
+            |text| time(text, MIN_TTL),
         )?;
         let join = value(host, JOIN, "open or click", Join::Open, |text| match text {
             "open" => Some(Join::Open),
@@ -121,6 +181,28 @@ impl Settings {
                     .filter(|number| (1..=MAX_MESSAGES_PER_MINUTE).contains(number))
             },
         )?;
+        let max_age_ms = value(
+            host,
+            HISTORY_AGE,
+            "forever, or a time from one hour to ten years, for example 90d",
+            None,
+            |text| match text {
+                "forever" => Some(None),
+                _ => time(text, MIN_HISTORY_AGE).map(|age| Some(milliseconds(age))),
+            },
+        )?;
+        let max_entries = value(
+            host,
+            HISTORY_COUNT,
+            "a whole number from 100 to 100000000",
+            DEFAULT_HISTORY_COUNT,
+            |text| {
+                text.parse()
+                    .ok()
+                    .filter(|count| (MIN_HISTORY_COUNT..=MAX_HISTORY_COUNT).contains(count))
+            },
+        )?;
+        let nudge_ttls = NudgeTtls::read(host)?;
         let agent_name = value(
             host,
             AGENT_NAME,
@@ -139,6 +221,11 @@ impl Settings {
             join,
             session_idle,
             messages_per_minute,
+            retention: Retention {
+                max_age_ms,
+                max_entries,
+            },
+            nudge_ttls,
             agent_name,
         })
     }
@@ -258,6 +345,12 @@ mod tests {
         assert_eq!(settings.session_idle_ms(), 365 * 24 * 3600 * 1000);
         assert_eq!((settings.join, settings.messages_per_minute), (Join::Open, 60));
         assert_eq!(
+            (settings.retention.max_age_ms, settings.retention.max_entries),
+            (None, 100_000)
+        );
+        let days = |priority| settings.nudge_ttls.of(priority) / (24 * 3600 * 1000);
+        assert_eq!(["low", "normal", "high", "urgent"].map(days), [3, 30, 90, 365]);
+        assert_eq!(
             read(&[(PORT, "8080")]).unwrap().base_url.as_str(),
             "http://localhost:8080"
         );
@@ -272,6 +365,9 @@ mod tests {
             (JOIN, "click"),
             (SESSION_IDLE, "30d"),
             (MESSAGES_PER_MINUTE, "5"),
+            (HISTORY_AGE, "90d"),
+            (HISTORY_COUNT, "1000"),
+            ("channels.friends.nudgeTtl.low", "1h"),
             (AGENT_NAME, "Ada"),
         ])
         .unwrap();
@@ -284,6 +380,9 @@ mod tests {
         assert_eq!(settings.invite_ttl, Duration::from_secs(12 * 3600));
         assert_eq!(settings.agent_name, "Ada");
         assert_eq!((settings.join, settings.messages_per_minute), (Join::Click, 5));
+        assert_eq!(settings.retention.max_age_ms, Some(90 * 24 * 3600 * 1000));
+        assert_eq!(settings.retention.max_entries, 1_000);
+        assert_eq!(settings.nudge_ttls.of("low"), 3_600_000);
         assert_eq!(settings.session_idle_ms(), 30 * 24 * 3600 * 1000);
         assert_eq!(read(&[(AGENT_NAME, "  ")]).unwrap().agent_name, "the agent");
     }
@@ -302,6 +401,9 @@ mod tests {
             (JOIN, "Click"),
             (SESSION_IDLE, "59m"),
             (MESSAGES_PER_MINUTE, "0"),
+            (HISTORY_AGE, "never"),
+            (HISTORY_COUNT, "99"),
+            ("channels.friends.nudgeTtl.urgent", "1s"),
             (AGENT_NAME, "a\nb"),
         ] {
             assert!(

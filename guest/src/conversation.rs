@@ -120,6 +120,7 @@ impl Service {
                 return Err(error.into());
             }
         };
+        self.store.tidy(friend.friend_id, at);
         self.answers.add(friend.friend_id, message_id, ticket);
         let event = Event::Message {
             id: message_id,
@@ -234,7 +235,9 @@ impl Service {
     /// Keeps a nudge, then sends it to whoever is there.
     pub(crate) fn nudge(&mut self, host: &mut dyn Host, nudge: NewNudge<'_>) -> Result<Delivered, StoreError> {
         let timestamp = host.now_ms();
-        let id = self.store.add_nudge(nudge, timestamp)?;
+        let expires_at_ms = timestamp.saturating_add(self.settings.nudge_ttls.of(nudge.priority));
+        let id = self.store.add_nudge(nudge, timestamp, expires_at_ms)?;
+        self.store.tidy(nudge.friend_id, timestamp);
         let html = markdown::render(nudge.text);
         let NewNudge {
             friend_id,

@@ -15,7 +15,7 @@ pub(crate) enum Role {
 }
 
 /// How far an entry has come. A friend's message goes `queued → answering → answered | stopped | failed`, a
-/// nudge `stored → pushed → seen`; an answer is `answered` from the start, or `stopped` when it was cut short.
+/// nudge `stored → pushed → seen | expired`; an answer is `answered` from the start, or `stopped` when it was cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
@@ -35,6 +35,8 @@ pub(crate) enum State {
     Pushed,
     /// The friend has seen it.
     Seen,
+    /// The friend has not seen it while it mattered. Never on disk: it follows from the time.
+    Expired,
 }
 
 /// One entry.
@@ -49,6 +51,8 @@ pub(crate) struct Entry {
     /// Unix time in milliseconds.
     pub(crate) at_ms: i64,
     pub(crate) state: State,
+    /// Unix time in milliseconds from which a nudge does not matter any more.
+    pub(crate) expires_at_ms: Option<i64>,
     /// Who sent a nudge.
     pub(crate) source: Option<String>,
     /// How much a nudge matters.
@@ -57,6 +61,13 @@ pub(crate) struct Entry {
     pub(crate) client_id: Option<String>,
     /// The message that an answer answers.
     pub(crate) in_reply_to: Option<i64>,
+}
+
+impl Entry {
+    /// Whether this is a nudge that was not seen while it mattered.
+    pub(crate) fn has_expired(&self, now_ms: i64) -> bool {
+        self.state != State::Seen && self.expires_at_ms.is_some_and(|at_ms| at_ms <= now_ms)
+    }
 }
 
 impl Role {
@@ -78,7 +89,7 @@ impl Role {
 }
 
 impl State {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Queued,
         Self::Answering,
         Self::Answered,
@@ -87,6 +98,7 @@ impl State {
         Self::Stored,
         Self::Pushed,
         Self::Seen,
+        Self::Expired,
     ];
 
     /// The name on disk.
@@ -100,6 +112,7 @@ impl State {
             Self::Stored => "stored",
             Self::Pushed => "pushed",
             Self::Seen => "seen",
+            Self::Expired => "expired",
         }
     }
 

@@ -59,23 +59,23 @@ impl Service {
 
     /// The first events for a page that has everything up to `after`; one that does not say gets the nudges that
     /// nobody has seen.
-    pub(crate) fn greeting(&self, session: &Session, after: Option<i64>) -> Result<Vec<Line>, StoreError> {
+    pub(crate) fn greeting(&self, session: &Session, after: Option<i64>, now_ms: i64) -> Result<Vec<Line>, StoreError> {
         let friend_id = session.friend_id;
         let latest = self.store.latest_id(friend_id)?;
         let is_idle = self.answers.of_friend(friend_id).next().is_none();
         let mut lines = vec![Line::from(Event::Hello {
             epoch: self.store.epoch(),
             latest,
-            unread: self.store.unread(friend_id, MAX_UNREAD)?,
+            unread: self.store.unread(friend_id, now_ms, MAX_UNREAD)?,
             agent: if is_idle { Activity::Idle } else { Activity::Answering },
             name: &self.settings.agent_name,
             username: &session.username,
             nickname: &session.nickname,
         })];
         let missed = match after {
-            None => Some(self.store.unseen_nudges(friend_id, MAX_REPLAY)?),
-            // Ids beyond the latest are of another log.
-            Some(after) if after > latest => None,
+            None => Some(self.store.unseen_nudges(friend_id, now_ms, MAX_REPLAY)?),
+            // Ids beyond the latest are of another log, and some that came after the id may have been forgotten.
+            Some(after) if after > latest || after < self.store.forgotten_id(friend_id)? => None,
             Some(after) => {
                 let entries = self
                     .store

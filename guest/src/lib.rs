@@ -28,6 +28,7 @@ mod random;
 mod rates;
 mod request;
 mod response;
+mod retention;
 mod router;
 mod sse;
 mod text;

@@ -97,6 +97,12 @@ impl Plugin {
         closed
     }
 
+    /// What the store's statements have cost so far, in steps of SQLite's virtual machine.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> u64 {
+        self.service.as_ref().map_or(0, |service| service.store.steps())
+    }
+
     /// Answers a request.
     pub(crate) fn handle(&mut self, host: &mut dyn Host, request: &Request) -> Response {
         match &mut self.service {

@@ -10,6 +10,8 @@
 
 mod chat;
 mod feed;
+mod forgetting;
+mod growth;
 mod life;
 mod moving_in;
 mod sign_in;

@@ -63,6 +63,7 @@ impl Service {
         let terms = Terms {
             new_epoch: &new_epoch,
             session_idle_ms: settings.session_idle_ms(),
+            retention: settings.retention,
             may_wait,
             code_key: &code_key,
             now_ms: host.now_ms(),

@@ -66,7 +66,7 @@ impl Service {
         let session = routes::signed_in(self, host, request)?;
         self.admit_feed(host, &session)?;
         let messages = self
-            .greeting(&session, resume_point(request))?
+            .greeting(&session, resume_point(request), host.now_ms())?
             .into_iter()
             .map(|line| line.json)
             .collect();

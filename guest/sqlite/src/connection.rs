@@ -2,6 +2,7 @@
 //!
 //! Opened in write-ahead-log mode with every commit synced, and foreign keys enforced.
 
+use std::cell::Cell;
 use std::ptr;
 
 use sqlite_wasm_rs as ffi;
@@ -19,6 +20,7 @@ pub struct Connection {
     /// Declared first: a statement must be gone before its connection is closed.
     statements: StatementCache,
     handle: Handle,
+    steps: Cell<u64>,
 }
 
 impl Connection {
@@ -45,6 +47,8 @@ impl Connection {
     ) -> std::result::Result<Self, E> {
         let connection = Self::open_exclusive(file_name)?;
         check(&connection)?;
+        // Before the file is made: only then can it give space back bit by bit.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
         connection.set_journal_mode("wal")?;
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         Ok(connection)
@@ -75,6 +79,7 @@ impl Connection {
         let connection = Self {
             statements: StatementCache::default(),
             handle: Handle::open(file_name)?,
+            steps: Cell::default(),
         };
         // Exclusive before anything is read: only then does the log need no memory shared with other processes.
         connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
@@ -242,6 +247,11 @@ impl Connection {
         }
     }
 
+    /// What single statements have cost so far, in steps of SQLite's virtual machine: the same on every machine.
+    pub fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
     /// The row id of the last row inserted through this connection, or 0.
     pub fn last_insert_rowid(&self) -> i64 {
         // SAFETY: the connection is open.
@@ -309,6 +319,7 @@ impl Connection {
             None => self.prepare(sql)?,
         };
         let result = work(&mut statement);
+        self.steps.set(self.steps.get().saturating_add(statement.take_steps()));
         self.statements.put(statement);
         result
     }

@@ -80,6 +80,13 @@ impl Statement {
         &self.sql
     }
 
+    /// Steps of SQLite's virtual machine since this was asked last.
+    pub(crate) fn take_steps(&mut self) -> u64 {
+        // SAFETY: the statement is live.
+        let steps = unsafe { ffi::sqlite3_stmt_status(self.handle, ffi::SQLITE_STMTSTATUS_VM_STEP, 1) };
+        u64::try_from(steps).unwrap_or_default()
+    }
+
     /// Binds `values` to the parameters and is ready for the first step.
     pub(crate) fn run<'a>(&'a mut self, values: &'a [Value<'a>]) -> Result<Run<'a>> {
         // SAFETY: the statement is live.

@@ -60,7 +60,8 @@ pub(super) fn history(service: &mut Service, host: &mut dyn Host, request: &Requ
         .entries_before(session.friend_id, before, limit.saturating_add(1))?;
     let more = entries.len() > limit as usize;
     entries.truncate(limit as usize);
-    let entries = entries.iter().map(|entry| shown(service, entry)).collect();
+    let now_ms = host.now_ms();
+    let entries = entries.iter().map(|entry| shown(service, entry, now_ms)).collect();
     Ok(Response::json(200, &Page { entries, more }))
 }
 
@@ -75,7 +76,7 @@ pub(super) fn seen(service: &mut Service, host: &mut dyn Host, request: &Request
     Ok(Response::json(200, &Done { ok: true }))
 }
 
-fn shown<'a>(service: &Service, entry: &'a Entry) -> Shown<'a> {
+fn shown<'a>(service: &Service, entry: &'a Entry, now_ms: i64) -> Shown<'a> {
     Shown {
         id: entry.id,
         role: entry.role,
@@ -85,7 +86,11 @@ fn shown<'a>(service: &Service, entry: &'a Entry) -> Shown<'a> {
             Role::Agent | Role::Nudge => markdown::render(&entry.text),
         },
         at: entry.at_ms,
-        state: service.state_of(entry),
+        state: if entry.has_expired(now_ms) {
+            State::Expired
+        } else {
+            service.state_of(entry)
+        },
         client_id: entry.client_id.as_deref(),
         source: entry.source.as_deref(),
         priority: entry.priority.as_deref(),

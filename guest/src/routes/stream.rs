@@ -18,7 +18,7 @@ pub(super) fn stream(service: &mut Service, host: &mut dyn Host, request: &Reque
     let session = signed_in(service, host, request)?;
     service.admit_feed(host, &session)?;
     let mut body = sse::retry();
-    for line in service.greeting(&session, resume_point(request))? {
+    for line in service.greeting(&session, resume_point(request), host.now_ms())? {
         body.push_str(&sse::frame(line.log_id, &line.json));
     }
     let hold = Hold {

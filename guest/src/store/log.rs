@@ -9,7 +9,7 @@ use crate::entry::{Entry, Role, State};
 /// Every column of an entry. A nudge that the friend has seen is known by the mark, not by a write for each.
 const SELECT: &str = "SELECT entries.id, friend_id, role, text, at_ms,
     CASE WHEN role = 'nudge' AND entries.id <= seen_id THEN 'seen' ELSE state END,
-    source, priority, client_id, in_reply_to
+    source, priority, client_id, in_reply_to, expires_at_ms
     FROM entries JOIN friends ON friends.id = friend_id";
 
 /// A nudge to be written down.
@@ -93,12 +93,24 @@ impl Store {
     }
 
     /// Writes a nudge down and gives its id.
-    pub(crate) fn add_nudge(&mut self, nudge: NewNudge<'_>, now_ms: i64) -> Result<i64, StoreError> {
+    pub(crate) fn add_nudge(
+        &mut self,
+        nudge: NewNudge<'_>,
+        now_ms: i64,
+        expires_at_ms: i64,
+    ) -> Result<i64, StoreError> {
         self.write("keeping a nudge", |connection| {
             connection.execute(
-                "INSERT INTO entries (friend_id, role, text, at_ms, state, source, priority)
-                 VALUES (?1, 'nudge', ?2, ?3, 'stored', ?4, ?5)",
-                params![nudge.friend_id, nudge.text, now_ms, nudge.source, nudge.priority],
+                "INSERT INTO entries (friend_id, role, text, at_ms, state, source, priority, expires_at_ms)
+                 VALUES (?1, 'nudge', ?2, ?3, 'stored', ?4, ?5, ?6)",
+                params![
+                    nudge.friend_id,
+                    nudge.text,
+                    now_ms,
+                    nudge.source,
+                    nudge.priority,
+                    expires_at_ms
+                ],
             )?;
             Ok(connection.last_insert_rowid())
         })
@@ -136,13 +148,27 @@ impl Store {
         })
     }
 
-    /// The nudges that a friend has not seen, oldest first, at most `limit`.
-    pub(crate) fn unseen_nudges(&self, friend_id: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+    /// The nudges that a friend has not seen and that still matter, oldest first, at most `limit`.
+    pub(crate) fn unseen_nudges(&self, friend_id: i64, now_ms: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         let sql = format!(
-            "{SELECT} WHERE friend_id = ?1 AND role = 'nudge' AND entries.id > seen_id ORDER BY entries.id LIMIT ?2"
+            "{SELECT} WHERE friend_id = ?1 AND role = 'nudge' AND entries.id > seen_id AND expires_at_ms > ?2
+             ORDER BY entries.id LIMIT ?3"
         );
         self.read("reading the nudges", |connection| {
-            all(connection.query(&sql, params![friend_id, limit], read_row)?)
+            all(connection.query(&sql, params![friend_id, now_ms, limit], read_row)?)
+        })
+    }
+
+    /// The id of the latest entry of a friend that may have been forgotten; 0 when none was.
+    pub(crate) fn forgotten_id(&self, friend_id: i64) -> Result<i64, StoreError> {
+        self.read("reading what was forgotten", |connection| {
+            Ok(connection
+                .query_row(
+                    "SELECT forgotten_id FROM friends WHERE id = ?1",
+                    params![friend_id],
+                    |row| row.get(0),
+                )?
+                .unwrap_or_default())
         })
     }
 
@@ -160,15 +186,16 @@ impl Store {
         })
     }
 
-    /// How many of the agent's entries a friend has not seen; counted up to `limit`.
-    pub(crate) fn unread(&self, friend_id: i64, limit: u32) -> Result<u32, StoreError> {
+    /// How many of the agent's entries a friend has not seen and still matter; counted up to `limit`.
+    pub(crate) fn unread(&self, friend_id: i64, now_ms: i64, limit: u32) -> Result<u32, StoreError> {
         self.read("counting what is unread", |connection| {
             Ok(connection
                 .query_row(
                     "SELECT count(*) FROM (
                          SELECT 1 FROM entries JOIN friends ON friends.id = friend_id
-                         WHERE friend_id = ?1 AND entries.id > seen_id AND role != 'friend' LIMIT ?2)",
-                    params![friend_id, limit],
+                         WHERE friend_id = ?1 AND entries.id > seen_id AND role != 'friend'
+                             AND (expires_at_ms IS NULL OR expires_at_ms > ?2) LIMIT ?3)",
+                    params![friend_id, now_ms, limit],
                     |row| row.get(0),
                 )?
                 .unwrap_or_default())
@@ -234,6 +261,7 @@ fn read_row(row: &Row<'_>) -> wasi_sqlite::Result<Raw> {
         priority: row.get(7)?,
         client_id: row.get(8)?,
         in_reply_to: row.get(9)?,
+        expires_at_ms: row.get(10)?,
     };
     Ok((entry, row.get(2)?, row.get(5)?))
 }

@@ -8,12 +8,14 @@ mod log;
 mod original;
 mod schema;
 mod sessions;
+mod tidy;
 
 use std::collections::BTreeMap;
 
 use wasi_sqlite::{Connection, ErrorKind, params};
 
 use crate::code::CodeKey;
+use crate::retention::Retention;
 
 pub(crate) use friends::{Friend, Status};
 pub(crate) use invites::{Invite, InviteKind, Redemption};
@@ -32,6 +34,8 @@ pub(crate) struct Store {
     epoch: String,
     /// Milliseconds that a session lives without being used.
     session_idle_ms: i64,
+    retention: Retention,
+    growth: tidy::Growth,
     /// Use of sessions since the last write, by session: the friend and the time. Written along with the
     /// next change, because a request that only reads is not worth a sync.
     used: BTreeMap<i64, (i64, i64)>,
@@ -49,6 +53,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) new_epoch: &'a str,
     /// Milliseconds after which a session that was not used is over.
     pub(crate) session_idle_ms: i64,
+    pub(crate) retention: Retention,
     /// Asked before a change that could be left open for [`Store::commit`].
     pub(crate) may_wait: fn() -> bool,
     /// The key, the time and the milliseconds of life for open codes of the original plugin, should the file be its.
@@ -130,6 +135,8 @@ impl Store {
                 connection,
                 epoch,
                 session_idle_ms: terms.session_idle_ms,
+                retention: terms.retention,
+                growth: tidy::Growth::default(),
                 used: BTreeMap::new(),
                 used_since_ms: None,
                 may_wait: terms.may_wait,
@@ -146,6 +153,12 @@ impl Store {
     /// The name of this log, drawn when it was made: ids of another log mean nothing here.
     pub(crate) fn epoch(&self) -> &str {
         &self.epoch
+    }
+
+    /// What statements have cost so far, in steps of SQLite's virtual machine.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> u64 {
+        self.connection.steps()
     }
 
     /// Notes that a session was used.

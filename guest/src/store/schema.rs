@@ -68,8 +68,16 @@ const VERSION_2: &str = "
 CREATE INDEX sessions_by_use ON sessions (last_used_ms);
 ";
 
+/// Nudges expire, and old entries may be forgotten: up to where, each friend's mark says. Nudges of earlier versions expire
+/// as those of ordinary priority do by default.
+const VERSION_3: &str = "
+ALTER TABLE entries ADD COLUMN expires_at_ms INTEGER;
+UPDATE entries SET expires_at_ms = at_ms + 2592000000 WHERE role = 'nudge';
+ALTER TABLE friends ADD COLUMN forgotten_id INTEGER NOT NULL DEFAULT 0;
+";
+
 /// What leads from each version to the next; the first begins with an empty file.
-const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 /// Refuses a file that this version cannot bring up to date. Reads only.
 pub(super) fn check(connection: &Connection, file: &str) -> Result<(), StoreError> {
