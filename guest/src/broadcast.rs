@@ -144,3 +144,22 @@ mod tests {
         assert_eq!(pieces("").count(), 0);
     }
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod properties {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn pieces_fit_and_are_the_text(text in "[aé王🙂]{0,3}", times in 0..20_000_usize) {
+            let text = text.repeat(times);
+            prop_assert!(pieces(&text).all(|piece| !piece.is_empty() && piece.len() <= MAX_PIECE_BYTES));
+            prop_assert!(pieces(&text).collect::<String>() == text);
+            let fewest = text.len().div_ceil(MAX_PIECE_BYTES);
+            prop_assert!((fewest..=fewest.saturating_add(1)).contains(&pieces(&text).count()));
+        }
+    }
+}

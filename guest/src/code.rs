@@ -109,3 +109,103 @@ mod tests {
         assert_ne!(one.hash("0Z1Z-1234-567K"), two.hash("0Z1Z-1234-567K"));
     }
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod properties {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::random::Random;
+
+    /// What is drawn, by `every_code_drawn_is_well_formed`.
+    const CODE: &str = "[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}";
+
+    fn key() -> CodeKey {
+        CodeKey::new(b"0123456789abcdef").unwrap()
+    }
+
+    /// How somebody types one character, and what they put behind it.
+    #[derive(Clone, Debug)]
+    struct Typing {
+        small: bool,
+        look_alike: usize,
+        behind: String,
+    }
+
+    fn typing() -> impl Strategy<Value = Typing> {
+        (
+            any::<bool>(),
+            0..3_usize,
+            "[\\p{Pd}\\p{Zs}\\t\u{ad}\u{2212}\u{200b}._]{0,2}",
+        )
+            .prop_map(|(small, look_alike, behind)| Typing {
+                small,
+                look_alike,
+                behind,
+            })
+    }
+
+    impl Typing {
+        fn write(&self, character: char) -> String {
+            let look_alikes = match character {
+                '0' => ['0', 'O', 'O'],
+                '1' => ['1', 'I', 'L'],
+                other => [other; 3],
+            };
+            let mut typed = *look_alikes.get(self.look_alike).unwrap();
+            if self.small {
+                typed = typed.to_ascii_lowercase();
+            }
+            format!("{typed}{}", self.behind)
+        }
+    }
+
+    #[test]
+    fn every_code_drawn_is_well_formed() {
+        // Every byte at every place.
+        for byte in 0..=255_u8 {
+            DRAWN.set(byte);
+            let code = Code::generate(&mut Random::new(|bytes| bytes.fill(DRAWN.get())));
+            let groups: Vec<&str> = code.as_str().split('-').collect();
+            assert!(
+                groups.len() == 3 && groups.iter().all(|group| group.len() == 4),
+                "{}",
+                code.as_str()
+            );
+            let is_known = |c: u8| c == b'-' || ALPHABET.contains(&c);
+            assert!(code.as_str().bytes().all(is_known), "{}", code.as_str());
+        }
+    }
+
+    thread_local! {
+        static DRAWN: std::cell::Cell<u8> = const { std::cell::Cell::new(0) };
+    }
+
+    proptest! {
+        #[test]
+        fn any_typing_of_a_code_means_the_code(code in CODE, ways in prop::collection::vec(typing(), 12)) {
+            let characters = code.chars().filter(|character| *character != '-');
+            let typed: String = characters.zip(&ways).map(|(character, way)| way.write(character)).collect();
+            prop_assert_eq!(key().hash(&typed), key().hash(&code), "{}", typed);
+        }
+
+        #[test]
+        fn one_other_character_is_another_code(code in CODE, at in 0..12_usize, other in "[0-9A-HJKMNP-TV-Z]") {
+            let mut characters: Vec<char> = code.replace('-', "").chars().collect();
+            let was = std::mem::replace(characters.get_mut(at).unwrap(), other.chars().next().unwrap());
+            let changed: String = characters.into_iter().collect();
+            prop_assert_eq!(key().hash(&changed) == key().hash(&code), other == was.to_string());
+        }
+
+        #[test]
+        fn one_character_more_or_less_is_another_code(code in CODE, at in 0..12_usize, more in "[0-9A-Za-z]") {
+            let mut short = code.replace('-', "");
+            let mut long = short.clone();
+            short.remove(at);
+            long.insert_str(at, &more);
+            prop_assert_ne!(key().hash(&short), key().hash(&code));
+            prop_assert_ne!(key().hash(&long), key().hash(&code));
+        }
+    }
+}

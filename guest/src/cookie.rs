@@ -87,3 +87,45 @@ mod tests {
         assert!(clear(false).contains("Max-Age=0"));
     }
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod properties {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(line in prop::collection::vec(any::<u8>(), 0..80)) {
+            let headers = vec![("cookie".to_owned(), line)];
+            let request = Request::new("GET".to_owned(), "/", headers, Vec::new(), String::new());
+            prop_assert_eq!(read(&request), None, "nobody draws a token by chance");
+        }
+
+        #[test]
+        fn what_is_read_has_the_form_of_a_token(value in "[0-9a-f]{31,33}|[0-9a-f]{63,65}|[0-9a-fG]{32}") {
+            let is_token = matches!(value.len(), 32 | 64) && !value.contains('G');
+            let line = format!("{NAME}={value}");
+            let headers = vec![("cookie".to_owned(), line.into_bytes())];
+            let request = Request::new("GET".to_owned(), "/", headers, Vec::new(), String::new());
+            prop_assert_eq!(read(&request).map(|token| token.as_str().to_owned()), is_token.then_some(value));
+        }
+
+        #[test]
+        fn what_was_set_is_read_among_others(
+            token in "[0-9a-f]{64}",
+            before in "([!#-+--:<>-~]{0,9}=[!#-+--:<-~]{0,9}; ){0,3}",
+            after in "(; ?[!#-+--:<>-~]{0,9}=?[!#-+--:<-~]{0,9}){0,3}",
+            secure in any::<bool>(),
+        ) {
+            let set = set(&Token::parse(&token).unwrap(), secure);
+            let pair = set.split(';').next().unwrap();
+            let line = format!("{before}{pair}{after}");
+            let headers = vec![("cookie".to_owned(), line.into_bytes())];
+            let request = Request::new("GET".to_owned(), "/", headers, Vec::new(), String::new());
+            let read = read(&request).unwrap();
+            prop_assert_eq!(read.as_str(), token);
+        }
+    }
+}

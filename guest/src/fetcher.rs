@@ -162,3 +162,60 @@ mod tests {
         }
     }
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod properties {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn visits(method: &str, headers: Vec<(&str, Vec<u8>)>) -> bool {
+        let headers = headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        is_visit(&Request::new(
+            method.to_owned(),
+            "/chat?invite=x",
+            headers,
+            Vec::new(),
+            String::new(),
+        ))
+    }
+
+    fn known_name() -> impl Strategy<Value = &'static str> {
+        let names: Vec<_> = PREVIEW_AGENTS.iter().chain(&PROGRAM_WORDS).copied().collect();
+        prop::sample::select(names)
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_beside_a_known_name_makes_its_fetcher_a_visitor(
+            before in "[ -~]{0,20}",
+            name in known_name(),
+            after in "[ -~]{0,20}",
+            upper in any::<bool>(),
+        ) {
+            let name = if upper { name.to_ascii_uppercase() } else { name.to_owned() };
+            let agent = format!("{before}{name}{after}").into_bytes();
+            prop_assert!(!visits("GET", vec![("user-agent", agent)]));
+        }
+
+        #[test]
+        fn only_a_get_visits_and_any_bytes_are_decided(
+            method in "GET|HEAD|POST|[A-Z]{1,5}",
+            values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 6),
+        ) {
+            let names = ["user-agent", "purpose", "sec-purpose", "x-moz", "sec-fetch-dest", "sec-fetch-mode"];
+            let visits = visits(&method, names.into_iter().zip(values).collect());
+            prop_assert!(!visits || method == "GET");
+        }
+
+        #[test]
+        fn a_browsers_version_does_not_matter(version in "[0-9]{1,3}(\\.[0-9]{1,4}){0,3}") {
+            let agent = format!("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/{version} Chrome/{version}");
+            prop_assert!(visits("GET", vec![("user-agent", agent.into_bytes())]));
+        }
+    }
+}

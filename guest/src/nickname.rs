@@ -82,3 +82,24 @@ mod tests {
         assert_eq!(nearest("\n\u{2028} \u{0}"), None);
     }
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod properties {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_nickname_is_one_line_of_1_to_64_characters(text in "\\PC{0,70}|.*|[ \\n\u{202e}\u{85}a]{0,4}") {
+            if let Ok(nickname) = Nickname::parse(&text) {
+                let name = nickname.as_str();
+                prop_assert!((1..=64).contains(&name.chars().count()));
+                prop_assert!(!name.chars().any(is_disruptive) && name.lines().count() == 1);
+                prop_assert_eq!(name, text.trim());
+                prop_assert_eq!(Nickname::parse(name), Ok(nickname.clone()));
+            }
+        }
+    }
+}

@@ -91,3 +91,43 @@ mod tests {
         assert!(!allowed(&[("origin", "https://evil.example")]));
     }
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod properties {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::Settings;
+    use crate::testing::FakeHost;
+
+    fn base_url() -> BaseUrl {
+        let mut host = FakeHost::default();
+        let key = "channels.friends.baseUrl".to_owned();
+        host.settings.insert(key, "https://chat.example.com".to_owned());
+        Settings::read(&mut host).unwrap().base_url
+    }
+
+    proptest! {
+        #[test]
+        fn another_sites_page_may_never(
+            site in "cross-site|same-site|none|[a-z-]{0,12}|\\PC{0,12}",
+            origin in "(https?://)?[a-z.:0-9-]{0,20}|https://chat\\.example\\.com\\PC{1,9}|\\PC{0,20}|null",
+            host in "chat\\.example\\.com|[a-z.:0-9]{0,20}",
+        ) {
+            let may = |headers: &[(&str, &str)]| {
+                let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
+                let headers = headers.iter().map(owned).collect();
+                let request = Request::new("POST".to_owned(), "/api/chat", headers, Vec::new(), String::new());
+                is_own(&request, &base_url())
+            };
+            // A browser that says where a request comes from is believed, whatever else it sends.
+            let says = [("sec-fetch-site", site.as_str()), ("origin", &origin), ("host", &host)];
+            prop_assert_eq!(may(&says), site.trim() == "same-origin");
+            let authority = origin.trim().split_once("://").map_or("", |(_, authority)| authority);
+            let is_own = origin.trim().eq_ignore_ascii_case("https://chat.example.com")
+                || !authority.is_empty() && authority.eq_ignore_ascii_case(host.trim());
+            prop_assert_eq!(may(&[("origin", &origin), ("host", &host)]), is_own);
+        }
+    }
+}

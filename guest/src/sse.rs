@@ -47,3 +47,52 @@ mod tests {
         assert_eq!(frame(None, "a\nid: 9\rb"), "data: a\ndata: id: 9\ndata: b\n\n");
     }
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod properties {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Ids and data of a stream, as the WHATWG text has it read: HTML, section 9.2.6.
+    fn read(stream: &str) -> Vec<(String, String)> {
+        let (mut events, mut id, mut data) = (Vec::new(), String::new(), String::new());
+        for line in stream.replace("\r\n", "\n").split(['\n', '\r']) {
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match field {
+                "" if line.is_empty() => {
+                    if let Some(data) = std::mem::take(&mut data).strip_suffix('\n') {
+                        events.push((id.clone(), data.to_owned()));
+                    }
+                }
+                "data" => data += &format!("{value}\n"),
+                "id" => id = value.to_owned(),
+                _ => {}
+            }
+        }
+        events
+    }
+
+    proptest! {
+        #[test]
+        fn a_reader_gets_back_what_was_framed(
+            events in prop::collection::vec((prop::option::of(0..=i64::MAX), "[a-z:\\r\\n ]{0,12}|.*"), 1..4),
+        ) {
+            let stream: String = events.iter().map(|(id, data)| frame(*id, data)).collect();
+            let mut last_id = String::new();
+            let expected: Vec<(String, String)> = events
+                .into_iter()
+                .map(|(id, data)| {
+                    if let Some(id) = id {
+                        last_id = id.to_string();
+                    }
+                    // A line end is a line end to a reader, however it was written.
+                    (last_id.clone(), data.replace('\r', "\n"))
+                })
+                .collect();
+            prop_assert_eq!(read(&(retry() + COMMENT + &stream)), expected);
+        }
+    }
+}

@@ -82,3 +82,26 @@ mod tests {
         assert!(Token::parse(&"0f".repeat(16)).is_some());
     }
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod properties {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn exactly_64_or_32_hex_characters_are_a_token(text in "[0-9a-f]{31,33}|[0-9a-f]{63,65}|[0-9a-fA-Fg]{64}|.*") {
+            let is_token = matches!(text.len(), 32 | 64) && text.chars().all(|c| "0123456789abcdef".contains(c));
+            prop_assert_eq!(Token::parse(&text).map(|token| token.0), is_token.then_some(text));
+        }
+
+        #[test]
+        fn different_tokens_have_different_hashes(one in "[0-9a-f]{64}", other in "[0-9a-f]{64}") {
+            let hash = |text: &str| Token::parse(text).unwrap().hash();
+            prop_assert_eq!(hash(&one), hash(&one));
+            prop_assert_eq!(hash(&one) == hash(&other), one == other);
+        }
+    }
+}

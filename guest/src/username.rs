@@ -174,3 +174,33 @@ mod tests {
         }
     }
 }
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod properties {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn exactly_what_keeps_the_rule_is_taken(text in "[a-z0-9_]{0,40}|[0-z{]{2}|\\PC{0,40}|.*") {
+            let keeps = (2..=32).contains(&text.chars().count())
+                && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            prop_assert_eq!(Username::parse(&text).is_ok(), keeps);
+            prop_assert_eq!(Username::from_user_id(&user_id(&text)).is_ok(), keeps);
+        }
+
+        #[test]
+        fn what_is_suggested_is_valid_and_suggests_itself(text in ".*", number in any::<u32>()) {
+            let suggestion = match Username::parse(&text) {
+                Ok(name) => name,
+                Err(InvalidUsername { suggestion }) => suggestion,
+            };
+            prop_assert_eq!(Username::parse(suggestion.as_str()), Ok(suggestion.clone()));
+            let numbered = suggestion.numbered(number);
+            prop_assert!(numbered.as_str().ends_with(&number.to_string()));
+            prop_assert_eq!(Username::parse(numbered.as_str()), Ok(numbered.clone()));
+        }
+    }
+}

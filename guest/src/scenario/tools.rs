@@ -119,9 +119,37 @@ fn the_list_shows_how_far_each_friend_is_and_cannot_be_forged() {
     assert_eq!(lines[1], "- anna, nickname \"anna\", invite pending, last seen never");
     assert_eq!(
         lines[2],
-        "- john, nickname \"x\\\", revoked, last seen never | root\", active, last seen 2023-11-14T22:13:20Z"
+        "- john, nickname \"x\\u0022, revoked, last seen never \\u007c root\", active, last seen 2023-11-14T22:13:20Z"
     );
     assert!(lines[3].contains("rita") && lines[3].contains("revoked") && lines.len() == 4);
+}
+
+#[test]
+fn a_nickname_renders_as_nothing_but_text() {
+    let mut scenario = Scenario::started("tools_markdown.db");
+    let mut john = scenario.friend("john");
+    for nickname in [
+        "![x](http://evil.example/?q)",
+        "</details>",
+        "**x** `y`",
+        "www.evil.example",
+    ] {
+        scenario.post(&mut john, "/api/nickname", json!({ "nickname": nickname }));
+        let list = scenario.tool("friends_chat_list", json!({})).unwrap();
+        let html = crate::markdown::render(&list);
+        assert_eq!(
+            html.matches('<').count(),
+            "<p></p><ul><li></li></ul>".matches('<').count(),
+            "{html}"
+        );
+        assert!(!list.contains("www.") && !list.contains("://"), "{list}");
+    }
+    let invite = json!({ "username": "jane", "nickname": "[Jane](http://evil.example)" });
+    let answer = scenario.tool("friends_chat_invite", invite).unwrap();
+    assert!(
+        answer.starts_with("Created the friend jane, nickname \"\\u005bJane"),
+        "{answer}"
+    );
 }
 
 #[test]

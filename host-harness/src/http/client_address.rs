@@ -181,3 +181,66 @@ mod tests {
         assert_eq!(f("for=_hidden"), "127.0.0.1");
     }
 }
+
+#[cfg(test)]
+mod properties {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Proxies on 10.0.0.0/8, and what one of them writes on the way from `hops`, the client first.
+    fn client(header: ForwardedHeader, peer: IpAddr, value: &[u8]) -> IpAddr {
+        let trusted = vec![network("10.0.0.0/8").unwrap()];
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            headers.insert(X_FORWARDED_FOR, value.clone());
+            headers.insert(FORWARDED, value);
+        }
+        Proxies { trusted, header }.client(peer, &headers)
+    }
+
+    fn written(header: ForwardedHeader, hops: &[IpAddr]) -> String {
+        let hops = hops.iter().map(|hop| match (header, hop) {
+            (ForwardedHeader::XForwardedFor, hop) => hop.to_string(),
+            (ForwardedHeader::Forwarded, IpAddr::V4(hop)) => format!("for={hop};proto=https"),
+            (ForwardedHeader::Forwarded, IpAddr::V6(hop)) => format!("for=\"[{hop}]:80\""),
+        });
+        hops.collect::<Vec<_>>().join(", ")
+    }
+
+    fn header() -> impl Strategy<Value = ForwardedHeader> {
+        prop::sample::select(vec![ForwardedHeader::XForwardedFor, ForwardedHeader::Forwarded])
+    }
+
+    fn stranger() -> impl Strategy<Value = IpAddr> {
+        any::<IpAddr>().prop_filter("a proxy", |address| {
+            !address.to_canonical().to_string().starts_with("10.")
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_stranger_is_who_it_is_whatever_it_sends(
+            header in header(), peer in stranger(), value in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            prop_assert_eq!(client(header, peer, &value), peer.to_canonical());
+        }
+
+        #[test]
+        fn behind_proxies_the_last_stranger_is_the_client_whatever_it_wrote(
+            header in header(),
+            forged in "[ -~]{0,30}",
+            visitor in stranger(),
+            proxies in prop::collection::vec(any::<[u8; 3]>(), 1..4),
+        ) {
+            let proxies: Vec<IpAddr> = proxies.into_iter().map(|[a, b, c]| IpAddr::from([10, a, b, c])).collect();
+            let (peer, others) = proxies.split_first().unwrap();
+            let hops = [&[visitor], others].concat();
+            let value = format!("{forged},{}", written(header, &hops));
+            prop_assert_eq!(client(header, *peer, value.as_bytes()), visitor.to_canonical());
+        }
+    }
+}
