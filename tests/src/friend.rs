@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use crate::{Answer, Connection, Events, Harness, Incoming, Invite};
+use crate::{Answer, Connection, Events, Harness, Incoming, Invite, secrets};
 
 /// Name of the cookie.
 pub const COOKIE: &str = "tc_friend_session";
@@ -61,6 +61,9 @@ impl Friend {
             let (name, rest) = value.split_once('=').unwrap();
             assert_eq!(name, COOKIE);
             let (value, _) = rest.split_once(';').unwrap();
+            if !value.is_empty() {
+                secrets::remember(value);
+            }
             *self.cookie.lock().unwrap() = (!value.is_empty()).then(|| value.to_owned());
         }
         incoming

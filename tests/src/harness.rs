@@ -1,19 +1,24 @@
 //! A running harness.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::Command;
 
 use rustix::process::Signal;
 
+use crate::secrets::Searched;
 use crate::{Data, Friend, Invite, Lines, Outcome, Process};
 
 /// What the harness says when it serves.
 const READY: &str = "The chat is at ";
 
+/// Everything that it can say: what is searched for secrets should be all there is.
+const LOG: &str = "trace";
+
 /// A harness that serves. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Harness {
     process: Process,
+    // Below the process, so that it is searched when that has ended.
+    searched: Searched,
     data: Data,
     address: SocketAddr,
 }
@@ -28,18 +33,8 @@ impl Harness {
     pub fn start_on(data: &Data, port: u16, arguments: &[&str]) -> Self {
         let port_argument = port.to_string();
         let arguments = [&["serve", "--port", &port_argument], arguments].concat();
-        Self::wait_until_it_serves(data, port, data.command(&arguments))
-    }
-
-    /// Serves `data` on a free port, with these variables in its environment.
-    pub fn serve_with(data: &Data, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let arguments = [&["serve", "--port", "0"], arguments].concat();
         let mut command = data.command(&arguments);
-        command.envs(variables.iter().copied());
-        Self::wait_until_it_serves(data, 0, command)
-    }
-
-    fn wait_until_it_serves(data: &Data, port: u16, command: Command) -> Self {
+        command.env("RUST_LOG", LOG);
         let process = Process::start(command);
         let ready = process.stdout.find(|line| line.starts_with(READY));
         let ready = ready.unwrap_or_else(|| {
@@ -51,6 +46,7 @@ impl Harness {
             known => known,
         };
         Self {
+            searched: Searched(process.stderr.clone()),
             process,
             data: data.clone(),
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port),
@@ -119,7 +115,9 @@ impl Harness {
 
     /// Waits for its end.
     pub fn wait(self) -> Outcome {
-        self.process.wait()
+        let outcome = self.process.wait();
+        drop(self.searched);
+        outcome
     }
 
     /// Asks it to end, waits for that, and gives back its data.

@@ -1,5 +1,7 @@
 //! What the owner gets to pass on.
 
+use crate::secrets;
+
 /// A friend's invite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invite {
@@ -16,6 +18,7 @@ impl Invite {
         let link = link.unwrap_or_else(|| panic!("no link in: {text}"));
         let (_, code) = link.split_once("?invite=").unwrap();
         assert!(text.matches(code).count() > 1, "the code stands by itself, too: {text}");
+        secrets::remember(code);
         Self {
             link: link.to_owned(),
             code: code.to_owned(),

@@ -22,6 +22,7 @@ mod harness;
 mod invite;
 mod lines;
 mod process;
+mod secrets;
 mod sse;
 
 pub use agent::{Gate, Gates, Script};

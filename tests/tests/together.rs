@@ -14,11 +14,6 @@ use serde_json::json;
 /// Friends who write at once.
 const FRIENDS: usize = 32;
 
-/// A harness that logs its commits.
-fn serve() -> Harness {
-    Harness::serve_with(&Data::new(), &[], &[("RUST_LOG", "info,host_harness::plugin=debug")])
-}
-
 /// How many calls each commit of this harness has made last.
 fn commits(harness: Harness) -> Vec<usize> {
     harness.signal(Signal::TERM);
@@ -29,7 +24,7 @@ fn commits(harness: Harness) -> Vec<usize> {
 
 #[test]
 fn those_who_write_at_once_share_a_commit_and_all_is_kept() {
-    let harness = serve();
+    let harness = Harness::start();
     let friends: Vec<Friend> = (0..FRIENDS)
         .map(|number| harness.friend(&format!("friend_{number}")))
         .collect();
@@ -59,7 +54,7 @@ fn those_who_write_at_once_share_a_commit_and_all_is_kept() {
 
 #[test]
 fn one_on_its_own_is_committed_by_itself() {
-    let harness = serve();
+    let harness = Harness::start();
     let john = harness.friend("john");
     for number in 0..5 {
         assert_eq!(
@@ -83,7 +78,7 @@ fn on_a_full_disk_nobody_is_told_that_something_was_kept_and_reading_works() {
         eprintln!("left out: mounting a file system needs root");
         return;
     };
-    let harness = Harness::serve_with(&data, &[], &[]);
+    let harness = data.serve(&[]);
     let john = harness.friend("john");
     assert_eq!(john.ask("before"), "You said: before");
     disk.fill();
