@@ -11,7 +11,7 @@ NATIVE := --package host-harness --package friends-chat-tests --package wasm-run
 export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-runner
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint clean setup component
+.PHONY: help run build test crashes lint clean setup component
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,11 @@ test: build ## Run every test
 	$(CARGO) test --package friends-chat --package wasi-sqlite
 	$(CARGO) test $(WASM) --package friends-chat --package wasi-sqlite
 	$(CARGO) test $(NATIVE)
+
+crashes: CRASHES ?= 2000
+crashes: build ## Kill the harness 2000 times, or CRASHES=number, and look for what was lost
+	@./setup test
+	CRASHES=$(CRASHES) $(CARGO) test $(NATIVE) --test crashes -- --nocapture
 
 lint: setup ## Check format and lints
 	$(CARGO) fmt --all --check

@@ -1,6 +1,6 @@
 //! A complete response.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use serde_json::Value;
 
@@ -19,14 +19,22 @@ pub struct Answer {
 
 impl Answer {
     /// Reads a response to its end.
-    pub fn read(mut incoming: Incoming) -> Self {
+    pub fn read(incoming: Incoming) -> Self {
+        Self::try_read(incoming).unwrap()
+    }
+
+    /// As [`Answer::read`], from a harness that may end at any moment.
+    ///
+    /// # Errors
+    /// When the connection ends before the response does.
+    pub fn try_read(mut incoming: Incoming) -> io::Result<Self> {
         let mut body = Vec::new();
-        incoming.body.read_to_end(&mut body).unwrap();
-        Self {
+        incoming.body.read_to_end(&mut body)?;
+        Ok(Self {
             status: incoming.status,
             headers: incoming.headers,
             body,
-        }
+        })
     }
 
     /// The only header of this name, if there is one.

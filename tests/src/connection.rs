@@ -8,6 +8,7 @@ use crate::DEADLINE;
 /// A connection to the harness.
 #[derive(Debug)]
 pub struct Connection {
+    address: SocketAddr,
     stream: BufReader<TcpStream>,
 }
 
@@ -49,6 +50,7 @@ impl Connection {
         stream.set_write_timeout(Some(DEADLINE))?;
         stream.set_nodelay(true)?;
         Ok(Self {
+            address,
             stream: BufReader::new(stream),
         })
     }
@@ -61,8 +63,8 @@ impl Connection {
     /// Sends a request with its body, after which the connection is closed.
     pub fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) {
         let mut head = format!(
-            "{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
-            self.host()
+            "{method} {target} HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\n",
+            self.address.port()
         );
         if !body.is_empty() || method == "POST" {
             head.push_str(&format!("content-length: {}\r\n", body.len()));
@@ -76,15 +78,22 @@ impl Connection {
     }
 
     /// Reads the head of the response.
-    pub fn response(mut self) -> Incoming {
+    pub fn response(self) -> Incoming {
+        self.try_response().unwrap()
+    }
+
+    /// As [`Connection::response`], from a harness that may end at any moment.
+    ///
+    /// # Errors
+    /// When the connection ends in the head.
+    pub fn try_response(mut self) -> io::Result<Incoming> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            let read = self.stream.read_until(b'\n', &mut head).unwrap();
-            assert!(
-                read > 0,
-                "the connection ended in the head: {:?}",
-                String::from_utf8_lossy(&head)
-            );
+            if self.stream.read_until(b'\n', &mut head)? == 0 {
+                let head = String::from_utf8_lossy(&head);
+                let error = format!("the connection ended in the head: {head:?}");
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
+            }
         }
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut response = httparse::Response::new(&mut headers);
@@ -107,18 +116,14 @@ impl Connection {
             (_, Some(length)) => Framing::Length(length.parse().unwrap()),
             _ => Framing::UntilClosed,
         };
-        Incoming {
+        Ok(Incoming {
             status,
             headers,
             body: Body {
                 stream: self.stream,
                 framing,
             },
-        }
-    }
-
-    fn host(&self) -> String {
-        format!("localhost:{}", self.stream.get_ref().peer_addr().unwrap().port())
+        })
     }
 }
 

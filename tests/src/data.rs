@@ -64,6 +64,20 @@ impl Data {
         self.path().join("plugin/friends.db")
     }
 
+    /// What SQLite finds wrong with the database as it lies there, or `ok`. It looks at a copy.
+    pub fn integrity(&self) -> String {
+        let copy = tempfile::tempdir().unwrap();
+        for file in fs::read_dir(self.path().join("plugin")).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+        }
+        let mut command = Command::new("sqlite3");
+        command
+            .arg(copy.path().join("friends.db"))
+            .arg("PRAGMA integrity_check");
+        Process::start(command).wait().success()
+    }
+
     /// A command of the harness on this data.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Self::bare_command(arguments);

@@ -1,7 +1,7 @@
 //! A stream of events, read as they come.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read};
+use std::io::{self, Read};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -10,6 +10,8 @@ use crate::{DEADLINE, Event, Incoming, Parser};
 
 /// Bytes of one read.
 const PIECE_BYTES: usize = 16 << 10;
+/// Name of the event that keeps a feed alive.
+const HEARTBEAT: &str = "heartbeat";
 
 /// An open stream.
 #[derive(Debug)]
@@ -44,26 +46,58 @@ impl Events {
     /// The next event; none when the stream has ended as it should.
     #[track_caller]
     pub fn next_event(&mut self) -> Option<Event> {
+        match self.try_next() {
+            Ok(event) => event,
+            Err(error) => panic!("the stream broke off after {:?}: {error}", self.seen),
+        }
+    }
+
+    /// As [`Events::next_event`], from a harness that may end at any moment.
+    ///
+    /// # Errors
+    /// When the stream breaks off.
+    #[track_caller]
+    pub fn try_next(&mut self) -> io::Result<Option<Event>> {
         let begin = Instant::now();
-        while self.ready.is_empty() {
-            let mut piece = [0; PIECE_BYTES];
-            let read = match self.incoming.body.read(&mut piece) {
-                Ok(0) => return None,
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                    panic!("the stream broke off after {:?}", self.seen)
-                }
-                Err(error) => panic!("{error} after {:?}", self.seen),
-            };
-            self.ready.extend(self.parser.feed(&piece[..read]));
+        loop {
+            let Some(event) = self.try_any()? else { return Ok(None) };
             // What keeps the connection alive is not what a test waits for.
-            self.ready.retain(|event| event.name != "heartbeat");
+            if event.name != HEARTBEAT {
+                assert_eq!(event.name, "message", "only the heartbeat has a name: {event:?}");
+                self.seen.push(kind(&value(&event)).to_owned());
+                return Ok(Some(event));
+            }
             assert!(begin.elapsed() < DEADLINE, "nothing comes after {:?}", self.seen);
         }
-        let event = self.ready.pop_front()?;
-        assert_eq!(event.name, "message", "only the heartbeat has a name: {event:?}");
-        self.seen.push(kind(&value(&event)).to_owned());
-        Some(event)
+    }
+
+    /// The first event that only keeps the connection alive.
+    #[track_caller]
+    pub fn heartbeat(&mut self) -> Event {
+        loop {
+            match self.try_any() {
+                Ok(Some(event)) if event.name == HEARTBEAT => return event,
+                Ok(Some(_)) => {}
+                other => panic!("no heartbeat but {other:?}"),
+            }
+        }
+    }
+
+    fn try_any(&mut self) -> io::Result<Option<Event>> {
+        while self.ready.is_empty() {
+            let mut piece = [0; PIECE_BYTES];
+            let read = self.incoming.body.read(&mut piece)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.ready.extend(self.parser.feed(&piece[..read]));
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    /// The headers of the response: names in lower case, and values.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.incoming.headers
     }
 
     /// The next event's data; none when the stream has ended as it should.

@@ -1,5 +1,6 @@
 //! A friend's browser, as far as the harness can tell.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 
@@ -36,6 +37,14 @@ impl Friend {
         Self::with_cookie(harness, self.cookie())
     }
 
+    /// The same browser, where the harness listens now.
+    pub fn at_address(&self, address: SocketAddr) -> Self {
+        Self {
+            address,
+            cookie: Mutex::new(self.cookie()),
+        }
+    }
+
     /// The value of the cookie.
     pub fn cookie(&self) -> Option<String> {
         self.cookie.lock().unwrap().clone()
@@ -51,12 +60,26 @@ impl Friend {
 
     /// A request with headers of its own, and the cookie.
     pub fn request(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Incoming {
-        let mut connection = Connection::open(self.address).unwrap();
+        self.try_request(method, target, headers, body).unwrap()
+    }
+
+    /// As [`Friend::request`], to a harness that may end at any moment.
+    ///
+    /// # Errors
+    /// When nothing listens there, or the connection ends before the response begins.
+    pub fn try_request(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<Incoming> {
+        let mut connection = Connection::open(self.address)?;
         let cookie = self.cookie().map(|value| format!("theme=dark; {COOKIE}={value}"));
         let cookie = cookie.as_deref().map(|value| ("cookie", value));
         let headers: Vec<(&str, &str)> = headers.iter().copied().chain(cookie).collect();
         connection.request(method, target, &headers, body);
-        let incoming = connection.response();
+        let incoming = connection.try_response()?;
         for (_, value) in incoming.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let (name, rest) = value.split_once('=').unwrap();
             assert_eq!(name, COOKIE);
@@ -66,7 +89,7 @@ impl Friend {
             }
             *self.cookie.lock().unwrap() = (!value.is_empty()).then(|| value.to_owned());
         }
-        incoming
+        Ok(incoming)
     }
 
     /// `GET`.

@@ -1,0 +1,120 @@
+//! What must be in a friend's log, as `/api/history` shows it.
+
+use std::io;
+
+use friends_chat_tests::{Answer, Friend};
+use serde_json::Value;
+
+/// Entries of one page of the history, at most.
+const PAGE: usize = 200;
+
+/// The text of a friend's message. Its client id is the same.
+pub(crate) fn message(number: u64) -> String {
+    format!("message-{number}")
+}
+
+/// The text of a nudge.
+pub(crate) fn nudge(number: u64) -> String {
+    format!("nudge-{number}")
+}
+
+/// A part of a friend's log up to its end, oldest first.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) entries: Vec<Value>,
+}
+
+/// What a log holds, counted from its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) messages: Vec<u64>,
+    pub(crate) nudges: Vec<u64>,
+    /// Messages whose answer is there.
+    pub(crate) answered: Vec<u64>,
+}
+
+impl Log {
+    /// The latest page.
+    pub(crate) fn latest(friend: &Friend) -> io::Result<Self> {
+        let (mut entries, _) = page(friend, "")?;
+        entries.reverse();
+        Ok(Self { entries })
+    }
+
+    /// Everything.
+    pub(crate) fn whole(friend: &Friend) -> Self {
+        let (mut entries, mut more) = page(friend, "").unwrap();
+        while more {
+            let oldest = entries.last().unwrap()["id"].to_string();
+            let (older, even_more) = page(friend, &format!("&before={oldest}")).unwrap();
+            entries.extend(older);
+            more = even_more;
+        }
+        entries.reverse();
+        Self { entries }
+    }
+
+    /// Asserts that everything stands here once, in the order in which it was said, every answer after its message,
+    /// and no message without the one before.
+    pub(crate) fn check(&self) -> Found {
+        let mut found = Found {
+            messages: Vec::new(),
+            nudges: Vec::new(),
+            answered: Vec::new(),
+        };
+        let mut ids = std::collections::BTreeMap::new();
+        let mut last_id = -1;
+        for entry in &self.entries {
+            let id = entry["id"].as_i64().unwrap();
+            assert!(id > last_id, "{entry} stands after {last_id}");
+            last_id = id;
+            let text = entry["text"].as_str().unwrap();
+            match entry["role"].as_str().unwrap() {
+                "friend" => {
+                    assert_eq!(entry["client_id"], text, "{entry}");
+                    let number = numbered(text, "message-");
+                    if let Some(before) = found.messages.last() {
+                        assert_eq!(number, before + 1, "{entry} follows {before}");
+                    }
+                    found.messages.push(number);
+                    ids.insert(id, number);
+                }
+                "agent" => {
+                    let number = numbered(text, "You said: message-");
+                    if let Some(before) = found.answered.last() {
+                        assert_eq!(number, before + 1, "{entry} follows the answer to {before}");
+                    }
+                    let question = entry["message"].as_i64().unwrap();
+                    // The beginning of a page may be between a message and its answer.
+                    if question >= self.entries[0]["id"].as_i64().unwrap() {
+                        assert_eq!(ids.get(&question), Some(&number), "{entry}");
+                    }
+                    found.answered.push(number);
+                }
+                "nudge" => {
+                    let number = numbered(text, "nudge-");
+                    if let Some(before) = found.nudges.last() {
+                        assert!(number > *before, "{entry} follows {before}");
+                    }
+                    found.nudges.push(number);
+                }
+                other => panic!("{other}: {entry}"),
+            }
+        }
+        found
+    }
+}
+
+fn numbered(text: &str, prefix: &str) -> u64 {
+    let number = text.strip_prefix(prefix).and_then(|number| number.parse().ok());
+    number.unwrap_or_else(|| panic!("{text:?} was never said"))
+}
+
+/// A page of the history, newest first, and whether there is more.
+fn page(friend: &Friend, before: &str) -> io::Result<(Vec<Value>, bool)> {
+    let target = format!("/api/history?limit={PAGE}{before}");
+    let answer = Answer::try_read(friend.try_request("GET", &target, &[], b"")?)?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let page = answer.json();
+    Ok((page["entries"].as_array().unwrap().clone(), page["more"] == true))
+}
