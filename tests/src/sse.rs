@@ -48,7 +48,7 @@ impl Parser {
         let line = if std::mem::replace(&mut self.begun, true) {
             line
         } else {
-            line.trim_start_matches('\u{feff}')
+            line.strip_prefix('\u{feff}').unwrap_or(line)
         };
         if line.is_empty() {
             return self.dispatch();
@@ -62,7 +62,10 @@ impl Parser {
                 self.data.push('\n');
             }
             "id" if !value.contains('\0') => self.id = value.to_owned(),
-            "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => self.retry_ms = value.parse().ok(),
+            "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                // Empty, or more than anybody waits, it says nothing.
+                self.retry_ms = value.parse().ok().or(self.retry_ms);
+            }
             // A comment has no field; an unknown field is ignored.
             _ => {}
         }
@@ -111,21 +114,105 @@ mod tests {
         assert_eq!(ids, [("1", "a"), ("", "b"), ("7", " c"), ("7", "d")]);
     }
 
+    /// What a stream gives when it comes in pieces of this many bytes: names, ids and data.
+    fn in_pieces(stream: &[u8], size: usize) -> (Vec<(String, String, String)>, Option<u64>) {
+        let mut parser = Parser::default();
+        let events = stream.chunks(size).flat_map(|piece| parser.feed(piece));
+        let events = events.map(|event| (event.name, event.id, event.data)).collect();
+        (events, parser.retry_ms)
+    }
+
     #[test]
     fn every_line_end_in_any_pieces() {
-        let stream = b"\xef\xbb\xbfretry: 5\r\nevent: x\rdata: a\r\n\r\ndata: b\n\n";
-        for size in 1..stream.len() {
-            let mut parser = Parser::default();
-            let events: Vec<Event> = stream.chunks(size).flat_map(|piece| parser.feed(piece)).collect();
-            let seen: Vec<_> = events
-                .iter()
-                .map(|event| (event.name.as_str(), event.data.as_str()))
-                .collect();
-            assert_eq!(
-                (seen, parser.retry_ms),
-                (vec![("x", "a"), ("message", "b")], Some(5)),
-                "pieces of {size}"
-            );
+        // Mixed as well: an empty line is an empty line, whatever ends it and whatever ended the one before.
+        for stream in [
+            "\u{feff}retry: 5\nevent: x\nid: 1\ndata: a\ndata: \u{e9}\n\ndata: \u{1f642}\n\n",
+            "\u{feff}retry: 5\revent: x\rid: 1\rdata: a\rdata: \u{e9}\r\rdata: \u{1f642}\r\r",
+            "\u{feff}retry: 5\r\nevent: x\r\nid: 1\r\ndata: a\r\ndata: \u{e9}\r\n\r\ndata: \u{1f642}\r\n\r\n",
+            "\u{feff}retry: 5\r\nevent: x\rid: 1\ndata: a\r\ndata: \u{e9}\n\r\ndata: \u{1f642}\r\n\n\r",
+        ] {
+            let expected = [("x", "1", "a\n\u{e9}"), ("message", "1", "\u{1f642}")]
+                .map(|(name, id, data)| (name.to_owned(), id.to_owned(), data.to_owned()));
+            for size in 1..=stream.len() {
+                let (events, retry_ms) = in_pieces(stream.as_bytes(), size);
+                assert_eq!(
+                    (events.as_slice(), retry_ms),
+                    (expected.as_slice(), Some(5)),
+                    "{stream:?} in pieces of {size}"
+                );
+            }
         }
+    }
+
+    #[test]
+    fn only_one_byte_order_mark_at_the_very_beginning_is_none_of_the_text() {
+        assert_eq!(data("\u{feff}data: a\n\n"), ["a"]);
+        assert_eq!(
+            data("\u{feff}\u{feff}data: a\n\n"),
+            [""; 0],
+            "the field has another name"
+        );
+        assert_eq!(data("\n\u{feff}data: a\n\ndata: \u{feff}b\n\n"), ["\u{feff}b"]);
+    }
+
+    #[test]
+    fn a_field_has_one_colon_and_one_space() {
+        assert_eq!(data("data:  a: b\n\n"), [" a: b"]);
+        assert_eq!(data("data :a\nDATA: b\n data: c\n\n"), [""; 0], "other names");
+        assert_eq!(data("data\n\n"), [""], "a name without a colon has an empty value");
+        assert_eq!(data("data:\ta\n\n"), ["\ta"]);
+        assert_eq!(data("whatever: a\nwhatever\ndata: b\n\n"), ["b"]);
+    }
+
+    #[test]
+    fn comments_say_nothing() {
+        assert_eq!(data(":\n\n: data: a\n:data: a\n\n"), [""; 0]);
+        assert_eq!(data("data: a\n: in between\ndata: b\n\n"), ["a\nb"]);
+    }
+
+    #[test]
+    fn without_data_there_is_no_event_and_its_name_is_forgotten() {
+        assert_eq!(
+            in_pieces(b"event: x\nid: 4\n\ndata: a\n\n", 1).0,
+            [("message".to_owned(), "4".to_owned(), "a".to_owned())]
+        );
+    }
+
+    #[test]
+    fn the_end_of_the_stream_completes_nothing() {
+        assert_eq!(data("data: a\n\ndata: b\n"), ["a"]);
+        assert_eq!(data("data: a\n\ndata: b"), ["a"]);
+    }
+
+    #[test]
+    fn an_id_with_a_nul_is_none() {
+        let events = in_pieces(b"id: 3\ndata: a\n\nid: 4\x005\ndata: b\n\n", 1).0;
+        assert!(events.iter().all(|(_, id, _)| id == "3"), "{events:?}");
+    }
+
+    #[test]
+    fn only_digits_set_the_time_to_come_back() {
+        let retry_ms = |field: &str| in_pieces(format!("retry: 7\n{field}\n").as_bytes(), 1).1;
+        assert_eq!(retry_ms("retry:0800"), Some(800));
+        for field in [
+            "retry: 1s",
+            "retry: -1",
+            "retry: +1",
+            "retry: 1.5",
+            "retry: 0x1",
+            "retry:  1",
+            "retry: \u{0661}",
+            "retry:",
+            "retry",
+            "retry: 99999999999999999999",
+        ] {
+            assert_eq!(retry_ms(field), Some(7), "{field:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_utf_8_becomes_a_replacement_character() {
+        let events = in_pieces(b"data: a\xffb\xc3\ndata: c\n\n", 1).0;
+        assert_eq!(events[0].2, "a\u{fffd}b\u{fffd}\nc");
     }
 }
