@@ -45,6 +45,11 @@ impl Friend {
         }
     }
 
+    /// Where it looks for the harness.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The value of the cookie.
     pub fn cookie(&self) -> Option<String> {
         self.cookie.lock().unwrap().clone()

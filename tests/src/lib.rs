@@ -24,6 +24,7 @@ mod lines;
 mod owner;
 mod process;
 mod secrets;
+mod socket;
 mod sse;
 
 pub use agent::{Gate, Gates, Script};
@@ -39,7 +40,9 @@ pub use lines::Lines;
 pub use owner::Owner;
 pub use process::{Outcome, Process};
 pub use rustix::process::Signal;
+pub use socket::{Received, Socket};
 pub use sse::{Event, Parser};
+pub use tungstenite::Message;
 
 /// Time after which what has not happened is taken to never happen. Far above what anything here takes, so that a
 /// busy machine fails no test.
