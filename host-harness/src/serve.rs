@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::agent::AgentQueue;
+use crate::agent::{AgentError, AgentQueue};
 use crate::data_dir::DataDirError;
 use crate::engine::Engine;
 use crate::http::Server;
@@ -42,6 +42,9 @@ pub enum ServeError {
         /// What does not fit.
         source: LoadError,
     },
+    /// The agent cannot be reached from this machine.
+    #[error("the agent: {0}")]
+    Agent(AgentError),
     /// Wasmtime cannot be set up.
     #[error("setting up the WebAssembly engine: {0:#}")]
     Engine(wasmtime::Error),
@@ -104,7 +107,11 @@ impl Host {
         let limits = Limits::default();
         let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
         let hub = PushHub::new(&limits);
-        let queue = AgentQueue::new(settings.agent.agent(), &limits);
+        let agent = settings
+            .agent
+            .agent(settings.agent_key.clone(), settings.agent_name())
+            .map_err(ServeError::Agent)?;
+        let queue = AgentQueue::new(agent, &limits);
         let (plugin, cache) = PluginActor::load(engine, &bytes, grants, limits, hub, queue)
             .map_err(|source| ServeError::Load { path: path(), source })?;
         tracing::info!(cache = %cache.as_str(), "loaded the plugin");

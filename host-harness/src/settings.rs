@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Table;
 
-use crate::agent::AgentChoice;
+use crate::agent::{AgentChoice, Key};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::http::{Proxies, network};
 
@@ -19,6 +19,12 @@ const DATA: &str = "data";
 
 /// The section below `channels` that is the plugin's when nothing is said.
 const CHANNEL: &str = "friends";
+
+/// The key of the agent's server: in the environment, because a command line can be read by everybody on the machine.
+const AGENT_KEY: &str = "HARNESS_AGENT_KEY";
+
+/// What the agent is called when nothing is said.
+const AGENT_NAME: &str = "the agent";
 
 /// Port when nothing is said.
 const PORT: u16 = 3001;
@@ -38,9 +44,12 @@ pub struct Overrides {
     /// Plugin to load [default: the one built in]
     #[arg(long, env = "HARNESS_PLUGIN", value_name = "FILE", global = true)]
     pub plugin: Option<PathBuf>,
-    /// Agent that answers: `echo`, or `cmd:PROGRAM ARGUMENTS` [default: echo]
+    /// Agent that answers: `echo`, `cmd:PROGRAM ARGUMENTS`, or a server as http://localhost:11434/v1#MODEL [default: echo]
     #[arg(long, env = "HARNESS_AGENT", value_name = "AGENT", global = true)]
     pub agent: Option<String>,
+    /// File with the key of the agent's server; HARNESS_AGENT_KEY holds the key itself [default: none]
+    #[arg(long, env = "HARNESS_AGENT_KEY_FILE", value_name = "FILE", global = true)]
+    pub agent_key_file: Option<PathBuf>,
     /// Address to listen on [default: 127.0.0.1]
     #[arg(long, env = "HOST", value_name = "ADDRESS", global = true)]
     pub host: Option<String>,
@@ -77,6 +86,9 @@ struct AgentSection {
     /// As `--agent`.
     #[serde(rename = "use")]
     choice: Option<String>,
+    /// File with the key of the agent's server.
+    #[serde(rename = "keyFile")]
+    key_file: Option<PathBuf>,
 }
 
 /// The plugin's own section. Its other keys are the plugin's to read.
@@ -98,6 +110,8 @@ pub struct Settings {
     pub plugin: Option<PathBuf>,
     /// Who answers.
     pub agent: AgentChoice,
+    /// What opens the agent's server.
+    pub agent_key: Option<Key>,
     /// Address to listen on.
     pub host: String,
     /// Port to listen on; 0 for a free one.
@@ -132,6 +146,14 @@ pub enum SettingsError {
         path: PathBuf,
         /// What is wrong, and where.
         message: String,
+    },
+    /// The file with the agent's key cannot be read.
+    #[error("reading the agent's key {}: {source}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// No such agent.
     #[error(transparent)]
@@ -181,6 +203,11 @@ impl Settings {
             .or(file.agent.choice)
             .unwrap_or_else(|| "echo".to_owned())
             .parse()?;
+        let key_file = overrides.agent_key_file.or(file.agent.key_file);
+        let agent_key = match std::env::var(AGENT_KEY) {
+            Ok(key) => Key::new(&key),
+            Err(_) => key_file.as_deref().map(read_key).transpose()?.flatten(),
+        };
         let base_url = overrides
             .base_url
             .or(section.base_url)
@@ -194,6 +221,7 @@ impl Settings {
             data,
             plugin: overrides.plugin.or(file.plugin),
             agent,
+            agent_key,
             host: overrides.host.or(section.host).unwrap_or_else(|| HOST.to_owned()),
             port: overrides.port.or(section.port).unwrap_or(PORT),
             base_url,
@@ -202,6 +230,11 @@ impl Settings {
             section: section_name,
             plugin_config,
         })
+    }
+
+    /// What the agent is called.
+    pub fn agent_name(&self) -> &str {
+        self.plugin_config.get("agent.name").map_or(AGENT_NAME, String::as_str)
     }
 
     /// The plugin's configuration when it is served on `port`.
@@ -233,6 +266,14 @@ impl Settings {
 /// Where the chat is when no public URL is set.
 pub fn local_url(port: u16) -> String {
     format!("http://localhost:{port}")
+}
+
+fn read_key(path: &Path) -> Result<Option<Key>, SettingsError> {
+    let text = fs::read_to_string(path).map_err(|source| SettingsError::Key {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Key::new(&text))
 }
 
 fn read(path: &Path) -> Result<ConfigFile, SettingsError> {

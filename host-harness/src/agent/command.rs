@@ -109,6 +109,7 @@ mod tests {
         let turn = Turn {
             user_id: "friend:john".to_owned(),
             message: "hi".to_owned(),
+            history: Vec::new(),
         };
         let result = command.answer(turn, sender).await;
         let mut pieces = Vec::new();

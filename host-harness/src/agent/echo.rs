@@ -53,6 +53,7 @@ mod tests {
         let turn = Turn {
             user_id: "friend:john".to_owned(),
             message: message.to_owned(),
+            history: Vec::new(),
         };
         Echo { pace: Duration::ZERO }.answer(turn, sender).await.unwrap();
         let mut pieces = Vec::new();

@@ -10,10 +10,12 @@ use tokio::sync::mpsc;
 
 mod command;
 mod echo;
+mod openai;
 mod queue;
 
 pub use command::Command;
 pub use echo::Echo;
+pub use openai::{Endpoint, Key, OpenAi};
 pub use queue::{AgentQueue, Event, Events, QueueFull, Reservation, Ticket};
 
 /// A message to answer.
@@ -23,6 +25,26 @@ pub struct Turn {
     pub user_id: String,
     /// What was written.
     pub message: String,
+    /// What was said before, oldest first, for agents that ask for it.
+    pub history: Vec<Said>,
+}
+
+/// One earlier message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Who said it.
+    pub speaker: Speaker,
+    /// Markdown.
+    pub text: String,
+}
+
+/// Who said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// The user of the channel.
+    User,
+    /// The agent, in answer or on its own account.
+    Agent,
 }
 
 /// Something an agent says on the way to its answer.
@@ -46,6 +68,11 @@ pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<(), AgentError>> + S
 pub trait Agent: Send + Sync + fmt::Debug {
     /// Answers a message in pieces. The sender waits while pieces are not taken.
     fn answer(&self, turn: Turn, pieces: mpsc::Sender<Piece>) -> Answering<'_>;
+
+    /// Whether it keeps no conversation of its own and is to be given what was said before.
+    fn wants_history(&self) -> bool {
+        false
+    }
 }
 
 /// Which agent answers, as it is configured.
@@ -55,11 +82,16 @@ pub enum AgentChoice {
     Echo,
     /// A program: its path and arguments.
     Command(Vec<String>),
+    /// A server of the OpenAI chat-completions protocol.
+    OpenAi(Endpoint),
 }
 
 /// The value names no agent.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is no agent: use `echo`, or `cmd:PROGRAM ARGUMENTS`")]
+#[error(
+    "`{0}` is no agent: use `echo`, `cmd:PROGRAM ARGUMENTS`, or the address of a server that speaks the OpenAI protocol, as in \
+     http://localhost:11434/v1#llama3.2; a key belongs into HARNESS_AGENT_KEY"
+)]
 pub struct UnknownAgent(String);
 
 impl FromStr for AgentChoice {
@@ -68,6 +100,10 @@ impl FromStr for AgentChoice {
     fn from_str(text: &str) -> Result<Self, UnknownAgent> {
         if text == "echo" {
             return Ok(Self::Echo);
+        }
+        if text.starts_with("http:") || text.starts_with("https:") {
+            let endpoint = text.parse().map_err(|_| UnknownAgent(text.to_owned()))?;
+            return Ok(Self::OpenAi(endpoint));
         }
         let words: Vec<String> = text
             .strip_prefix("cmd:")
@@ -84,11 +120,15 @@ impl FromStr for AgentChoice {
 }
 
 impl AgentChoice {
-    /// The agent itself.
-    pub fn agent(&self) -> Arc<dyn Agent> {
-        match self {
+    /// The agent itself. `key` opens its server, and `name` is what it is told it is called.
+    ///
+    /// # Errors
+    /// When this machine does not have what it takes to reach it.
+    pub fn agent(&self, key: Option<Key>, name: &str) -> Result<Arc<dyn Agent>, AgentError> {
+        Ok(match self {
             Self::Echo => Arc::new(Echo::default()),
             Self::Command(words) => Arc::new(Command::new(words.clone())),
-        }
+            Self::OpenAi(endpoint) => Arc::new(OpenAi::new(endpoint.clone(), key, name.to_owned())?),
+        })
     }
 }

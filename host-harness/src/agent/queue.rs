@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
-use super::{Agent, Piece, Turn};
+use super::{Agent, Piece, Said, Turn};
 use crate::limits::Limits;
 
 /// Number of a message in the queue.
@@ -35,6 +35,15 @@ pub enum Event {
 pub trait Events: Send + Sync + Sized + 'static {
     /// Hands over one event.
     fn event(self: &Arc<Self>, ticket: Ticket, event: Event) -> impl Future<Output = bool> + Send;
+
+    /// What a user and the agent have said before this message, oldest first; at most `limit`, or nothing where that is
+    /// not known.
+    fn said_before(
+        self: &Arc<Self>,
+        user_id: &str,
+        message: &str,
+        limit: u32,
+    ) -> impl Future<Output = Vec<Said>> + Send;
 }
 
 /// The queue has no place for this user's message.
@@ -47,6 +56,9 @@ pub struct QueueFull {
 
 /// Pieces that wait for the plugin before the agent has to wait.
 const PIECES: usize = 64;
+
+/// Earlier messages that an agent is given which keeps none; it takes as many of them as it has room for.
+const HISTORY: u32 = 60;
 
 /// Time a turn takes, more or less: after that a place may be free.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
@@ -261,6 +273,7 @@ impl AgentQueue {
             let turn = Turn {
                 user_id: user_id.clone(),
                 message,
+                history: Vec::new(),
             };
             let task = tokio::spawn(answer(self.clone(), ticket, turn, Arc::clone(events)));
             if let Some(lane) = state.lanes.get_mut(&user_id) {
@@ -319,10 +332,13 @@ impl Drop for Reservation {
 }
 
 /// Carries one message through the agent and its pieces to the plugin.
-async fn answer<E: Events>(queue: AgentQueue, ticket: Ticket, turn: Turn, events: Arc<E>) {
+async fn answer<E: Events>(queue: AgentQueue, ticket: Ticket, mut turn: Turn, events: Arc<E>) {
     let user_id = turn.user_id.clone();
     if events.event(ticket, Event::Started).await {
         let agent = Arc::clone(&queue.shared.agent);
+        if agent.wants_history() {
+            turn.history = events.said_before(&turn.user_id, &turn.message, HISTORY).await;
+        }
         let (sender, mut receiver) = mpsc::channel(PIECES);
         let relay = async {
             let mut pieces = Vec::with_capacity(PIECES);

@@ -9,8 +9,8 @@ use super::actor::PluginActor;
 use super::bindings::exports::tinyclaw::plugin::channel::AgentEvent;
 use super::bindings::exports::tinyclaw::plugin::socket::Opening;
 use super::bindings::tinyclaw::plugin::http_types as wit;
-use super::{CallError, ChannelError, Delivery, Entry, Metadata, OutboundMessage, Request, Response, Tool};
-use crate::agent::{Event, Events, Ticket};
+use super::{CallError, ChannelError, Delivery, Entry, Metadata, OutboundMessage, Request, Response, Role, Tool};
+use crate::agent::{Event, Events, Said, Speaker, Ticket};
 use crate::push::{Full, Held, Hold, KeepAlive, PushHub};
 
 /// Shortest time between two keep-alive frames, as the contract says.
@@ -285,6 +285,40 @@ impl Events for PluginActor {
             }
         }
     }
+
+    async fn said_before(self: &Arc<Self>, user_id: &str, message: &str, limit: u32) -> Vec<Said> {
+        match self.history(user_id, limit).await {
+            Ok(entries) => said_before(entries, message),
+            Err(error) => {
+                tracing::warn!(%error, "the agent is told nothing of what was said before");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// What was said before a message: everything up to it. What comes after the last answer are messages that wait, of which the
+/// first with these words is the one.
+fn said_before(mut entries: Vec<Entry>, message: &str) -> Vec<Said> {
+    let answered = entries
+        .iter()
+        .rposition(|entry| entry.role == Role::Agent)
+        .map_or(0, |last| last + 1);
+    let waiting = entries.get(answered..).unwrap_or_default();
+    if let Some(at) = waiting
+        .iter()
+        .position(|entry| entry.role == Role::User && entry.text == message)
+    {
+        entries.truncate(answered + at);
+    }
+    let said = |entry: Entry| Said {
+        speaker: match entry.role {
+            Role::User => Speaker::User,
+            Role::Agent | Role::Nudge => Speaker::Agent,
+        },
+        text: entry.text,
+    };
+    entries.into_iter().map(said).collect()
 }
 
 impl From<Event> for AgentEvent {
