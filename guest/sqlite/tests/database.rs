@@ -8,7 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-use wasi_sqlite::{Connection, Constraint, Error, ErrorKind, Value, copy, exists, params};
+use wasi_sqlite::{Connection, Constraint, Error, ErrorKind, Value, copy, exists, params, same};
 
 /// A database with one table, `notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)`.
 fn notes(file_name: &str) -> Connection {
@@ -479,6 +479,61 @@ fn a_copy_is_a_database_of_its_own() {
 
     assert!(copy("nothing.db", "copy2.db").is_err());
     assert!(!exists("copy2.db").unwrap());
+}
+
+#[test]
+fn files_are_the_same_when_every_byte_is() {
+    let connection = notes("same.db");
+    for number in 0..100 {
+        add(&connection, &format!("{number} {}", "x".repeat(2_000))).unwrap();
+    }
+    connection.close().unwrap();
+    copy("same.db", "same2.db").unwrap();
+    assert!(same("same.db", "same2.db").unwrap());
+    let bytes = std::fs::read("/same2.db").unwrap();
+    let mut last = bytes.clone();
+    *last.last_mut().unwrap() ^= 1;
+    for other in [&bytes[..bytes.len() - 1], &last, b""] {
+        std::fs::write("/same2.db", other).unwrap();
+        assert!(!same("same.db", "same2.db").unwrap());
+    }
+    assert!(!same("same.db", "same3.db").unwrap() && !same("same3.db", "same.db").unwrap());
+    let _open = Connection::open("same.db").unwrap();
+    assert_eq!(same("same.db", "same2.db").unwrap_err().kind(), ErrorKind::Busy);
+}
+
+#[test]
+fn what_an_erasing_transaction_deleted_is_gone_when_it_is_done() {
+    let secret = "not for your eyes";
+    let files_with_secret = || {
+        let mut files = ["erase.db", "erase.db-wal", "erase.db-journal"].to_vec();
+        files.retain(|name| {
+            let bytes = std::fs::read(format!("/{name}")).unwrap_or_default();
+            bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
+        });
+        files
+    };
+    let connection = notes("erase.db");
+    add(&connection, secret).unwrap();
+    connection.close().unwrap();
+    assert_eq!(files_with_secret(), ["erase.db"]);
+
+    let connection = Connection::open_erasing("erase.db").unwrap();
+    let undone: Result<(), Error> = connection.transaction(|connection| {
+        connection.execute("DELETE FROM notes", params![])?;
+        connection.execute_batch("nonsense")
+    });
+    undone.unwrap_err();
+    assert_eq!(count(&connection), 1);
+    let done: Result<usize, Error> = connection.transaction(|connection| {
+        add(connection, "kept")?;
+        connection.execute("DELETE FROM notes WHERE text = ?1", params![secret])
+    });
+    assert_eq!(done.unwrap(), 1);
+    // Not only when it is closed: it may never be.
+    assert_eq!(files_with_secret(), Vec::<&str>::new());
+    drop(connection);
+    assert_eq!(count(&Connection::open("erase.db").unwrap()), 1);
 }
 
 #[test]
