@@ -121,6 +121,15 @@ fn who_cannot_move_in_is_named_with_what_can_be_done() {
 }
 
 #[test]
+fn so_many_that_the_log_has_no_room_are_counted() {
+    let more = "INSERT INTO friends SELECT 'No ' || value, 'N', NULL, NULL, 1, 1 FROM generate_series(1, 150);";
+    let harness = data_with(2, more, Left::Closed).serve(&[]);
+    harness.log().expect(&["WARN", "others=100"]);
+    harness.log().expect(&["INFO", BACKUP]);
+    assert_eq!(harness.log().text().matches("No ").count(), 50);
+}
+
+#[test]
 fn ten_thousand_friends_move_in_before_the_first_answer() {
     let data = data_with(10_000, "", Left::InLog);
     // Within the time for one call, since nothing has been started.
