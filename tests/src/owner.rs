@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::{DEADLINE, Data};
+use crate::{DEADLINE, Data, Invite};
 
 /// The owner of one data directory.
 #[derive(Debug)]
@@ -27,7 +27,18 @@ impl Owner {
     /// # Errors
     /// When no harness runs there, or it ends before it has reported.
     pub fn nudge(&self, user: &str, text: &str) -> io::Result<String> {
-        let command = json!({ "nudge": { "user": user, "text": text, "source": "test", "priority": "normal" } });
+        self.ask(&json!({ "nudge": { "user": user, "text": text, "source": "test", "priority": "normal" } }))
+    }
+
+    /// Invites a friend.
+    pub fn invite(&self, user: &str) -> Invite {
+        let arguments = json!({ "username": user }).to_string();
+        let command = json!({ "tool-ending": { "suffix": "_invite", "arguments": arguments } });
+        Invite::parse(&self.ask(&command).unwrap())
+    }
+
+    /// Carries out a command, as the program sends it.
+    fn ask(&self, command: &Value) -> io::Result<String> {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.write_all(format!("{command}\n").as_bytes())?;
@@ -39,7 +50,7 @@ impl Owner {
         let answer: Value = serde_json::from_str(&line)?;
         match answer["Ok"].as_str() {
             Some(report) => Ok(report.to_owned()),
-            None => panic!("the nudge is refused: {answer}"),
+            None => panic!("refused: {answer}"),
         }
     }
 }

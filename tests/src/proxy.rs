@@ -1,0 +1,84 @@
+//! nginx in front of the harness, as Debian ships it.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
+
+use crate::{Process, free_port};
+
+/// A proxy that runs until this is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    upstream: u16,
+    _process: Process,
+    _directory: tempfile::TempDir,
+}
+
+impl Proxy {
+    /// Starts nginx with its default settings in front of two ports that were free a moment ago, one for it and one for
+    /// the harness.
+    pub fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (port, upstream) = (free_port(), free_port());
+        let path = directory.path().display();
+        // One process, and no file outside the directory. All else that is said is where to listen and where to pass
+        // on to; a WebSocket needs its two headers, as nginx's documentation has it.
+        let configuration = format!(
+            "daemon off; master_process off; pid {path}/pid; error_log stderr notice;
+            events {{}}
+            http {{
+                access_log off;
+                client_body_temp_path {path}/body; proxy_temp_path {path}/proxy; fastcgi_temp_path {path}/fastcgi;
+                uwsgi_temp_path {path}/uwsgi; scgi_temp_path {path}/scgi;
+                server {{
+                    listen 127.0.0.1:{port};
+                    location / {{ proxy_pass http://127.0.0.1:{upstream}; }}
+                    location /api/socket {{
+                        proxy_pass http://127.0.0.1:{upstream};
+                        proxy_http_version 1.1;
+                        proxy_set_header Upgrade $http_upgrade;
+                        proxy_set_header Connection upgrade;
+                    }}
+                }}
+            }}"
+        );
+        let file = directory.path().join("nginx.conf");
+        fs::write(&file, configuration).unwrap();
+        // Where Debian puts it, which is not on every user's path.
+        let program = ["/usr/sbin/nginx", "nginx"]
+            .into_iter()
+            .find(|path| fs::exists(path).unwrap());
+        let mut command = Command::new(program.unwrap_or("nginx"));
+        command
+            .arg("-c")
+            .arg(&file)
+            .arg("-p")
+            .arg(directory.path())
+            .args(["-e", "stderr"]);
+        let process = Process::start(command);
+        // It says so when it listens.
+        process.stderr.expect(&["using the", "event method"]);
+        Self {
+            port,
+            upstream,
+            _process: process,
+            _directory: directory,
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// The address in a browser.
+    pub fn url(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+
+    /// The port on which it expects the harness.
+    pub fn upstream(&self) -> u16 {
+        self.upstream
+    }
+}
