@@ -15,6 +15,9 @@ pub(crate) struct Asset {
 /// Every file, in the order of the names.
 static ASSETS: &[Asset] = &include!(concat!(env!("OUT_DIR"), "/assets.in"));
 
+/// Name of the page itself.
+pub(crate) const PAGE: &str = "index.html";
+
 /// The file of a name.
 pub(crate) fn find(name: &str) -> Option<&'static Asset> {
     let index = ASSETS.binary_search_by(|asset| asset.name.cmp(name)).ok()?;
@@ -28,7 +31,7 @@ mod tests {
 
     #[test]
     fn the_page_and_what_it_names_are_there() {
-        let page = std::str::from_utf8(find("index.html").unwrap().content).unwrap();
+        let page = std::str::from_utf8(find(PAGE).unwrap().content).unwrap();
         let named: Vec<&str> = page
             .split('"')
             .filter_map(|part| part.strip_prefix("/assets/"))

@@ -52,7 +52,12 @@ pub(crate) fn find(method: &str, path: &str) -> Result<Route, NoRoute> {
         "/api/seen" => (Route::Seen, WRITE),
         "/api/stream" | "/api/push" => (Route::Stream, READ),
         "/api/socket" => (Route::Socket, READ),
-        _ => match path.strip_prefix("/assets/").and_then(assets::find) {
+        // The page has its own addresses: only there does it come with its policy.
+        _ => match path
+            .strip_prefix("/assets/")
+            .filter(|name| *name != assets::PAGE)
+            .and_then(assets::find)
+        {
             Some(asset) => (Route::Asset(asset), READ),
             None => return Err(NoRoute::NotFound),
         },
@@ -98,6 +103,7 @@ mod tests {
             "/api/chat/../health",
             "/CHAT",
             "/assets/",
+            "/assets/index.html",
             "/chat%20",
         ] {
             assert_eq!(find("GET", path), Err(NoRoute::NotFound), "{path}");

@@ -138,7 +138,7 @@ fn program() -> PathBuf {
 }
 
 /// To compile the plugin takes seconds, and most tests are about something else.
-fn shared_cache() -> PathBuf {
+pub(crate) fn shared_cache() -> PathBuf {
     profile_dir().parent().unwrap().join("tmp/compiled-plugin")
 }
 

@@ -18,6 +18,7 @@ mod crowd;
 mod data;
 mod events;
 mod friend;
+pub mod fuzzing;
 mod harness;
 mod invite;
 mod lines;

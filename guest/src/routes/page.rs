@@ -30,7 +30,7 @@ const TOO_MANY_CODES: &str =
 
 /// `GET /` and `GET /chat`, with or without an invite.
 pub(super) fn page(service: &mut Service, host: &mut dyn Host, request: &Request) -> Result<Response, Problem> {
-    let Some(index) = assets::find("index.html") else {
+    let Some(index) = assets::find(assets::PAGE) else {
         return Ok(Response::error(404, "Not found"));
     };
     let Some(code) = request.query_value("invite").filter(|_| request.path == "/chat") else {
