@@ -14,6 +14,8 @@ use super::{Agent, AgentError, Answering, Piece, Turn};
 /// Bytes of a line; a piece of an answer is far shorter.
 const LINE_BYTES: u64 = 1 << 20;
 
+const UNKNOWN_LINE: &str = r#"a line is none of {"status":"…"}, {"delta":"…"} and {"error":"…"}"#;
+
 /// A program that answers.
 #[derive(Debug)]
 pub struct Command {
@@ -72,7 +74,8 @@ impl Command {
                 if read.map_err(|error| failed("reading from", &error))? == 0 {
                     break;
                 }
-                let piece = match serde_json::from_str(&line).map_err(|error| failed("understanding", &error))? {
+                // Errors are logged, and the parser's own say what it read: that may be part of a conversation.
+                let piece = match serde_json::from_str(&line).map_err(|_| failed("understanding", &UNKNOWN_LINE))? {
                     Line::Status(text) => Piece::Status(text),
                     Line::Delta(text) => Piece::Delta(text),
                     Line::Error(text) => return Err(failed("an error of", &text)),
@@ -150,6 +153,22 @@ mod tests {
             let (pieces, result) = ask(script).await;
             assert_eq!(pieces, [Piece::Delta("a".into())], "{script}");
             assert!(result.is_err(), "{script}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_does_not_repeat_what_was_said() {
+        for script in [
+            r#"echo '"marzipan"'"#,
+            r#"echo '{"marzipan":1}'"#,
+            r#"echo '{"delta":["marzipan"]}'"#,
+        ] {
+            let (_, result) = ask(script).await;
+            let error = result.unwrap_err().to_string();
+            assert!(
+                error.contains(r#"{"delta":"…"}"#) && !error.contains("marzipan"),
+                "{error}"
+            );
         }
     }
 }
