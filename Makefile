@@ -7,11 +7,13 @@ HARNESS := $(TARGET_DIR)/debug/host-harness
 WASM := --target wasm32-wasip2
 # Always together: another choice of packages is another choice of features, and Wasmtime would be compiled again.
 NATIVE := --package host-harness --package friends-chat-tests --package wasm-runner
+# How long `make fuzz` looks.
+FUZZ_SECONDS ?= 60
 # Tests that were built for WebAssembly run with this.
 export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-runner
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test crashes lint clean setup component
+.PHONY: help run build test crashes fuzz lint clean setup component
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,8 +35,17 @@ crashes: build ## Kill the harness 2000 times, or CRASHES=number, and look for w
 	@./setup test
 	CRASHES=$(CRASHES) $(CARGO) test $(NATIVE) --test crashes -- --nocapture
 
+# Sanitizers need Rust's nightly build, and the component has none to gain: WebAssembly is its sandbox.
+fuzz: component ## Look for requests that break the plugin, for FUZZ_SECONDS (60)
+	@./setup fuzz
+	@mkdir -p fuzz/corpus/requests
+	@cp Cargo.lock fuzz/Cargo.lock
+	FRIENDS_CHAT_COMPONENT=$(abspath $(COMPONENT)) $(CARGO) fuzz run --sanitizer none --target-dir $(TARGET_DIR)/fuzz \
+		requests fuzz/corpus/requests fuzz/seeds/requests -- -dict=fuzz/requests.dict -max_total_time=$(FUZZ_SECONDS)
+
 lint: setup ## Check format and lints
 	$(CARGO) fmt --all --check
+	rustfmt --check fuzz/fuzz_targets/requests.rs
 	@$(MAKE) --no-print-directory component
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 	$(CARGO) clippy $(WASM) --package friends-chat --package wasi-sqlite --all-targets -- --deny warnings

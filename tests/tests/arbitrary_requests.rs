@@ -8,7 +8,7 @@ use std::path::Path;
 use friends_chat_tests::fuzzing::{self, Mutations};
 
 /// As many as take some ten seconds.
-const MUTATIONS: usize = 3_000;
+const MUTATIONS: usize = 2_000;
 
 fn seeds() -> Vec<(String, String)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/requests");
