@@ -33,8 +33,10 @@ pub fn run(script: &[u8]) {
         world.within(async {
             let mut run = Run::begin(world).await;
             for line in script.split(|byte| *byte == b'\n').take(MAX_LINES) {
-                if let Some(line) = Line::parse(line) {
-                    run.carry_out(line).await;
+                let line = String::from_utf8_lossy(line);
+                // libFuzzer learns secrets from the comparisons that it watches; nobody else can.
+                if let Some(parsed) = Line::parse(&line).filter(|_| !run.has_secret(&line)) {
+                    run.carry_out(parsed).await;
                 }
             }
             run.end().await;

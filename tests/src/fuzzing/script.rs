@@ -59,9 +59,8 @@ pub(super) enum Word {
 
 impl Line {
     /// Understands a line; none where it means nothing.
-    pub(super) fn parse(line: &[u8]) -> Option<Self> {
-        let line = String::from_utf8_lossy(line);
-        let (first, rest) = words(&line);
+    pub(super) fn parse(line: &str) -> Option<Self> {
+        let (first, rest) = words(line);
         let (second, text) = words(rest);
         let owned = str::to_owned;
         Some(match first {
