@@ -76,16 +76,12 @@ impl Service {
             None => Some(self.store.unseen_nudges(friend_id, now_ms, MAX_REPLAY)?),
             // Ids beyond the latest are of another log, and some that came after the id may have been forgotten.
             Some(after) if after > latest || after < self.store.forgotten_id(friend_id)? => None,
-            Some(after) => {
-                let entries = self
-                    .store
-                    .entries_after(friend_id, after, MAX_REPLAY.saturating_add(1))?;
-                (entries.len() <= MAX_REPLAY as usize).then_some(entries)
-            }
+            Some(after) => Some(self.store.entries_after(friend_id, after, MAX_REPLAY)?),
         };
-        match missed {
-            Some(entries) => {
-                lines.extend(entries.iter().map(|entry| self.line(entry)));
+        // A part would be taken for all of it.
+        match missed.filter(|missed| !missed.more) {
+            Some(missed) => {
+                lines.extend(missed.entries.iter().map(|entry| self.line(entry)));
                 if let Some(after) = after {
                     lines.extend(self.unsettled(friend_id, after)?);
                 }
@@ -147,8 +143,9 @@ impl Service {
         let mut known = self
             .store
             .entries_before(friend_id, Some(after.saturating_add(1)), RECENT_ENTRIES)?;
-        known.reverse();
+        known.entries.reverse();
         Ok(known
+            .entries
             .iter()
             .filter(|entry| entry.role == Role::Friend && entry.state != State::Answered)
             .map(|entry| {

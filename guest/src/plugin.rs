@@ -212,9 +212,9 @@ impl Plugin {
     pub(crate) fn history(&self, user_id: &str, limit: u32) -> Result<Vec<Entry>, CallError> {
         let service = self.service.as_ref().ok_or(CallError::NotStarted)?;
         let friend_id = find(service, user_id)?;
-        let mut entries = service.store.entries_before(friend_id, None, limit.min(MAX_HISTORY))?;
-        entries.reverse();
-        Ok(entries)
+        let mut page = service.store.entries_before(friend_id, None, limit.min(MAX_HISTORY))?;
+        page.entries.reverse();
+        Ok(page.entries)
     }
 }
 

@@ -55,14 +55,16 @@ pub(super) fn history(service: &mut Service, host: &mut dyn Host, request: &Requ
             .filter(|limit| (1..=MAX_LIMIT).contains(limit))
             .ok_or_else(|| Problem::Shape("limit must be a whole number from 1 to 200".to_owned()))?,
     };
-    let mut entries = service
-        .store
-        .entries_before(session.friend_id, before, limit.saturating_add(1))?;
-    let more = entries.len() > limit as usize;
-    entries.truncate(limit as usize);
+    let page = service.store.entries_before(session.friend_id, before, limit)?;
     let now_ms = host.now_ms();
-    let entries = entries.iter().map(|entry| shown(service, entry, now_ms)).collect();
-    Ok(Response::json(200, &Page { entries, more }))
+    let entries = page.entries.iter().map(|entry| shown(service, entry, now_ms)).collect();
+    Ok(Response::json(
+        200,
+        &Page {
+            entries,
+            more: page.more,
+        },
+    ))
 }
 
 /// `POST /api/seen`.

@@ -12,6 +12,18 @@ const SELECT: &str = "SELECT entries.id, friend_id, role, text, at_ms,
     source, priority, client_id, in_reply_to, expires_at_ms
     FROM entries JOIN friends ON friends.id = friend_id";
 
+/// Most bytes of text that are read at a time. A page gets each as JSON and as HTML, up to eight times as long, which
+/// takes a host time and memory; a hundred pages of a book are enough for a reader.
+const MAX_PAGE_BYTES: u64 = 256 * 1024;
+
+/// Some entries, in the order that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    pub(crate) entries: Vec<Entry>,
+    /// Whether there are others that did not fit.
+    pub(crate) more: bool,
+}
+
 /// A nudge to be written down.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewNudge<'a> {
@@ -128,35 +140,15 @@ impl Store {
     }
 
     /// The newest entries before an id, newest first, at most `limit`.
-    pub(crate) fn entries_before(
-        &self,
-        friend_id: i64,
-        before: Option<i64>,
-        limit: u32,
-    ) -> Result<Vec<Entry>, StoreError> {
-        let sql = format!("{SELECT} WHERE friend_id = ?1 AND entries.id < ?2 ORDER BY entries.id DESC LIMIT ?3");
-        self.read("reading the history", |connection| {
-            all(connection.query(&sql, params![friend_id, before.unwrap_or(i64::MAX), limit], read_row)?)
-        })
+    pub(crate) fn entries_before(&self, friend_id: i64, before: Option<i64>, limit: u32) -> Result<Page, StoreError> {
+        let (bound, filter) = (before.unwrap_or(i64::MAX), "entries.id < ?2 ORDER BY entries.id DESC");
+        self.page("reading the history", filter, friend_id, bound, limit)
     }
 
     /// The entries after an id, oldest first, at most `limit`.
-    pub(crate) fn entries_after(&self, friend_id: i64, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
-        let sql = format!("{SELECT} WHERE friend_id = ?1 AND entries.id > ?2 ORDER BY entries.id LIMIT ?3");
-        self.read("reading what was missed", |connection| {
-            all(connection.query(&sql, params![friend_id, after, limit], read_row)?)
-        })
-    }
-
-    /// The nudges that a friend has not seen and that still matter, oldest first, at most `limit`.
-    pub(crate) fn unseen_nudges(&self, friend_id: i64, now_ms: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
-        let sql = format!(
-            "{SELECT} WHERE friend_id = ?1 AND role = 'nudge' AND entries.id > seen_id AND expires_at_ms > ?2
-             ORDER BY entries.id LIMIT ?3"
-        );
-        self.read("reading the nudges", |connection| {
-            all(connection.query(&sql, params![friend_id, now_ms, limit], read_row)?)
-        })
+    pub(crate) fn entries_after(&self, friend_id: i64, after: i64, limit: u32) -> Result<Page, StoreError> {
+        let filter = "entries.id > ?2 ORDER BY entries.id";
+        self.page("reading what was missed", filter, friend_id, after, limit)
     }
 
     /// The id of the latest entry of a friend that may have been forgotten; 0 when none was.
@@ -169,6 +161,38 @@ impl Store {
                     |row| row.get(0),
                 )?
                 .unwrap_or_default())
+        })
+    }
+
+    /// The nudges that a friend has not seen and that still matter, oldest first, at most `limit`.
+    pub(crate) fn unseen_nudges(&self, friend_id: i64, now_ms: i64, limit: u32) -> Result<Page, StoreError> {
+        let filter = "role = 'nudge' AND entries.id > seen_id AND expires_at_ms > ?2 ORDER BY entries.id";
+        self.page("reading the nudges", filter, friend_id, now_ms, limit)
+    }
+
+    /// As many of a friend's entries as fit, at most `limit`; at least one if there is one. The bound is `?2` of
+    /// the filter.
+    fn page(
+        &self,
+        doing: &'static str,
+        filter: &str,
+        friend_id: i64,
+        bound: i64,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        let sizes = format!(
+            "SELECT octet_length(text) FROM entries JOIN friends ON friends.id = friend_id
+             WHERE friend_id = ?1 AND {filter} LIMIT ?3"
+        );
+        let entries = format!("{SELECT} WHERE friend_id = ?1 AND {filter} LIMIT ?3");
+        self.read(doing, |connection| {
+            let with_next = limit.saturating_add(1);
+            let sizes: Vec<u32> = connection.query(&sizes, params![friend_id, bound, with_next], |row| row.get(0))?;
+            let fitting = fitting(&sizes, limit);
+            Ok(Page {
+                entries: all(connection.query(&entries, params![friend_id, bound, fitting], read_row)?)?,
+                more: sizes.len() > fitting as usize,
+            })
         })
     }
 
@@ -244,6 +268,20 @@ impl Store {
             )?)
         })
     }
+}
+
+/// How many of the first texts of these sizes fit a page of at most `limit`.
+fn fitting(sizes: &[u32], limit: u32) -> u32 {
+    let mut bytes = 0_u64;
+    let mut count = 0_u32;
+    for size in sizes {
+        bytes = bytes.saturating_add(u64::from(*size));
+        if count == limit || (count > 0 && bytes > MAX_PAGE_BYTES) {
+            break;
+        }
+        count = count.saturating_add(1);
+    }
+    count
 }
 
 /// An entry as it stands in the file; the names of role and state are not understood yet.
