@@ -13,6 +13,7 @@
 mod answers;
 mod assets;
 mod attempts;
+mod base_url;
 mod broadcast;
 mod code;
 mod config;

@@ -50,8 +50,15 @@ static CLEANER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     cleaner
 });
 
-/// Renders Markdown. Raw HTML in it is shown as text, an image as a link to it.
+/// Most bytes that are rendered. The worst text there is takes 1.5 µs a byte, and a call has a deadline.
+const MAX_RENDERED_BYTES: usize = 128 * 1024;
+
+/// Renders Markdown. Raw HTML in it is shown as text, an image as a link to it. A text that is longer than a book's chapter
+/// is shown as it was written.
 pub(crate) fn render(markdown: &str) -> String {
+    if markdown.len() > MAX_RENDERED_BYTES {
+        return plain(markdown);
+    }
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let events = Parser::new_ext(markdown, options).map(|event| match event {
         Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
@@ -133,6 +140,14 @@ mod tests {
             }
         }
         assert!(render("![cat](https://example.com/a.png)").contains(">cat</a>"));
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_rendered_is_shown_as_it_was_written() {
+        let fits = "*a*\n".repeat(MAX_RENDERED_BYTES / 4);
+        assert!(render(&fits).contains("<em>a</em>"));
+        let long = format!("{fits}<b>");
+        assert_eq!(render(&long), plain(&long));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where a request comes from: a state change asked for by another site is refused, whatever cookie it carries.
 
-use crate::config::BaseUrl;
+use crate::base_url::BaseUrl;
 use crate::request::Request;
 
 /// Whether a request may change something.
