@@ -4,9 +4,11 @@
 //! An input is a [script](script::Line) in plain text, so that a seed can be read and an input that failed can be
 //! kept as one. `make fuzz` lets libFuzzer look for inputs; `make test` tries the seeds and [mutations](mutate) of them.
 
+mod account;
 mod agent;
 mod browser;
 mod check;
+mod held;
 mod log;
 mod mutate;
 mod run;
