@@ -13,6 +13,7 @@ use super::bindings::{Plugin, PluginPre};
 use super::effects::Effects;
 use super::group::{Group, commit_soon};
 use super::imports::State;
+use super::slot::{Running, Slot};
 use super::{CallError, Grants, LoadError, linker};
 use crate::agent::AgentQueue;
 use crate::contract;
@@ -27,13 +28,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Longest such pause: an owner who has mended the cause should not have to wait for it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// Time for which each call is made lasting by itself after a group of them was lost: what fails then, such as a write
-/// to a full disk, fails alone. It doubles with each loss in a row.
-const APART: Duration = Duration::from_secs(60);
-
-/// Longest such time: an owner who has made room should have the speed of groups back some day.
-const LONGEST_APART: Duration = Duration::from_secs(3_600);
 
 /// One plugin.
 pub struct PluginActor {
@@ -54,61 +48,6 @@ impl std::fmt::Debug for PluginActor {
             .field("slot", &self.slot)
             .finish_non_exhaustive()
     }
-}
-
-/// The instance, or why there is none.
-#[derive(Default)]
-struct Slot {
-    running: Option<Running>,
-    /// Calls that have returned and whose changes are not lasting yet.
-    group: Group,
-    apart: Duration,
-    apart_until: Option<Instant>,
-    /// What a new instance is told first.
-    started: bool,
-    /// Instances lost in a row without a call that succeeded.
-    strikes: u32,
-    not_before: Option<Instant>,
-}
-
-impl std::fmt::Debug for Slot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Slot")
-            .field("started", &self.started)
-            .field("strikes", &self.strikes)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Slot {
-    /// Lets what the next call changes be made lasting with what others change, unless that has just gone wrong.
-    fn let_changes_wait(&mut self) {
-        let may_wait = self.apart_until.is_none_or(|until| until <= Instant::now());
-        if let Some(running) = &mut self.running {
-            running.store.data_mut().may_wait = may_wait;
-        }
-    }
-
-    /// Whether a call has left something open.
-    fn is_open(&self) -> bool {
-        self.running
-            .as_ref()
-            .is_some_and(|running| running.store.data().is_open)
-    }
-
-    fn close_group(&mut self) -> Group {
-        if let Some(running) = &mut self.running {
-            running.store.data_mut().is_open = false;
-        }
-        std::mem::take(&mut self.group)
-    }
-}
-
-struct Running {
-    store: Store<State>,
-    plugin: Plugin,
-    /// A call has begun and has not returned. Found at the begin of the next one, it was given up in the middle.
-    entered: bool,
 }
 
 /// What a call is made with.
@@ -301,13 +240,11 @@ impl PluginActor {
         match committed.and_then(|(result, _)| result.map_err(CallError::Channel)) {
             Ok(()) => {
                 tracing::debug!(calls, "committed");
-                slot.apart = Duration::ZERO;
                 slot.close_group().release(self);
                 Ok(())
             }
             Err(error) => {
-                slot.apart = slot.apart.saturating_mul(2).clamp(APART, LONGEST_APART);
-                slot.apart_until = Some(Instant::now() + slot.apart);
+                slot.keep_apart();
                 if slot.running.is_some() {
                     self.lose(slot, &format!("committing: {error}"));
                 }

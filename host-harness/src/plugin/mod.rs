@@ -13,6 +13,7 @@ mod group;
 mod imports;
 mod linker;
 mod no_requests;
+mod slot;
 
 pub use actor::PluginActor;
 pub use bindings::exports::tinyclaw::plugin::channel::{
