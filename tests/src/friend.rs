@@ -145,11 +145,21 @@ impl Friend {
         self.say(message).answer()
     }
 
-    /// The conversation, latest first.
+    /// The whole conversation, latest first.
     #[track_caller]
     pub fn history(&self) -> Vec<Value> {
-        let answer = self.get("/api/history");
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()["entries"].as_array().unwrap().clone()
+        let mut entries: Vec<Value> = Vec::new();
+        loop {
+            let before = entries
+                .last()
+                .map_or_else(String::new, |oldest| format!("?before={}", oldest["id"]));
+            let answer = self.get(&format!("/api/history{before}"));
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let page = answer.json();
+            entries.extend(page["entries"].as_array().unwrap().iter().cloned());
+            if page["more"] == false {
+                return entries;
+            }
+        }
     }
 }
