@@ -1,25 +1,32 @@
 //! Runs a command component, such as a test program, in the sandbox that a plugin gets: `wasm-runner FILE [ARGS]`.
 //!
-//! Its only directory is a fresh one that is gone afterwards. It has clocks, randomness, arguments and its output,
-//! and no network. Imports beyond WASI are there to link, and trap when called.
+//! Its only directory is a fresh one that is gone afterwards, on a disk that the program may tell to fail. It has
+//! clocks, the same random bytes in every run, arguments and its output, and no network. Other imports are there to
+//! link, and trap when called.
 
 mod absent;
 
 use std::path::Path;
 use std::process::ExitCode;
 
+use faulty_disk::{Disk, Random};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::error::Context as _;
 use wasmtime::{Config, Engine, OptLevel, Result, Store};
 use wasmtime_wasi::p2::bindings::sync::Command;
+use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxView, WasiView};
 
 /// The exit status of a test program that fails, as a native one has it.
 const FAILED: u8 = 101;
 
+/// Random bytes, the same in every run, that come again after that many.
+const RANDOM_BYTES: usize = 1 << 16;
+
 struct State {
     wasi: WasiCtx,
     table: ResourceTable,
+    disk: Disk,
 }
 
 impl WasiView for State {
@@ -46,13 +53,17 @@ fn run(file: &Path, args: &[String]) -> Result<ExitCode> {
 
     let mut linker = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    let directory = tempfile::tempdir()?;
+    let disk = Disk::new(directory.path());
+    disk.add_to_linker(&mut linker)?;
+    Disk::add_control_to_linker(&mut linker, |state: &mut State| &mut state.disk)?;
     absent::define(&mut linker, &engine, &component)?;
 
-    let directory = tempfile::tempdir()?;
     let wasi = WasiCtx::builder()
         .inherit_stdio()
         .args(args)
         .allow_blocking_current_thread(true)
+        .secure_random(Deterministic::new(Random::new(0).bytes(RANDOM_BYTES)))
         .preopened_dir(directory.path(), "/", FsPerms::ReadWrite)?
         .build();
     let mut store = Store::new(
@@ -60,6 +71,7 @@ fn run(file: &Path, args: &[String]) -> Result<ExitCode> {
         State {
             wasi,
             table: ResourceTable::new(),
+            disk,
         },
     );
     let command = Command::instantiate(&mut store, &component, &linker)?;
