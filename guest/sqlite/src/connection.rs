@@ -87,9 +87,10 @@ impl Connection {
     }
 
     fn set_journal_mode(&self, wanted: &str) -> Result<()> {
+        // Run to its end, which is where it writes.
         let pragma = format!("PRAGMA journal_mode = {wanted}");
-        let mode: Option<String> = self.query_row(&pragma, params![], |row| row.get(0))?;
-        if mode.as_deref() == Some(wanted) {
+        let mode: Vec<String> = self.query(&pragma, params![], |row| row.get(0))?;
+        if mode == [wanted] {
             return Ok(());
         }
         let message = format!("the journal's mode is {mode:?}, not {wanted}");

@@ -6,9 +6,6 @@ use sqlite_wasm_rs as ffi;
 use crate::error::{Error, Result};
 use crate::vfs::{self, Mode, StoredFile};
 
-/// Large enough that few calls leave the sandbox, small beside the memory an instance has.
-const COPY_CHUNK_BYTES: usize = 64 * 1024;
-
 /// Whether `name` can be a file's own name in the directory, and nothing that SQLite reads as more than a name.
 pub(crate) fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', ':', '\0'])
@@ -50,7 +47,7 @@ pub fn same(one: &str, other: &str) -> Result<bool> {
     }
     let one = StoredFile::open(&storage, one, Mode::Read, None)?;
     let other = StoredFile::open(&storage, other, Mode::Read, None)?;
-    let (mut chunk, mut other_chunk) = (vec![0; COPY_CHUNK_BYTES], vec![0; COPY_CHUNK_BYTES]);
+    let (mut chunk, mut other_chunk) = (vec![0; vfs::CHUNK_BYTES], vec![0; vfs::CHUNK_BYTES]);
     let mut offset = 0;
     loop {
         let count = one.read(&mut chunk, offset)?;
@@ -96,7 +93,7 @@ pub fn copy(from: &str, to: &str) -> Result<()> {
 fn copy_bytes(storage: &std::rc::Rc<vfs::Storage>, from: &str, to: &str) -> std::result::Result<(), VfsError> {
     let source = StoredFile::open(storage, from, Mode::Read, None)?;
     let mut target = StoredFile::open(storage, to, Mode::Replace, None)?;
-    let mut chunk = vec![0; COPY_CHUNK_BYTES];
+    let mut chunk = vec![0; vfs::CHUNK_BYTES];
     let mut offset = 0;
     loop {
         let count = source.read(&mut chunk, offset)?;

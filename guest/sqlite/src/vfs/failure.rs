@@ -37,6 +37,7 @@ impl Operation {
             (_, ErrorCode::InsufficientMemory) => VfsErrorCode::NoMemory,
             (_, ErrorCode::ReadOnly) => VfsErrorCode::ReadOnly,
             (Self::Open, ErrorCode::Access | ErrorCode::NotPermitted) => VfsErrorCode::Permission,
+            (Self::Open, ErrorCode::Io) => VfsErrorCode::Io,
             // Some deletions are of files that need not be there: SQLite tells them apart by this code.
             (Self::Delete, ErrorCode::NoEntry) => VfsErrorCode::IoDeleteNoEntry,
             _ => self.general_code(),

@@ -11,6 +11,9 @@ use super::directory::Mode;
 use super::failure::Operation;
 use super::store::{Claim, Storage};
 
+/// What is copied at a time: large enough that few calls leave the sandbox, small beside the memory an instance has.
+pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
+
 /// A file in the directory.
 pub(crate) struct StoredFile {
     descriptor: Descriptor,
@@ -86,6 +89,22 @@ impl StoredFile {
             self.name_synced = true;
         }
         Ok(())
+    }
+
+    /// Writes what the file holds once more, and syncs it. Before this was opened a sync may have failed: systems then
+    /// show bytes that never reach the disk, and what is added after those would be lost with them.
+    pub(crate) fn settle(&mut self) -> VfsResult<()> {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let mut offset = 0;
+        loop {
+            let count = self.read(&mut chunk, offset)?;
+            self.write(chunk.get(..count).unwrap_or_default(), offset)?;
+            offset += count as u64;
+            if count < chunk.len() {
+                break;
+            }
+        }
+        if offset > 0 { self.sync() } else { Ok(()) }
     }
 
     fn resize(&self, size: u64) -> VfsResult<()> {

@@ -13,12 +13,12 @@ use std::cell::{Cell, OnceCell};
 use std::ffi::CStr;
 use std::rc::Rc;
 
-use rsqlite_vfs::{SQLiteIoMethods, SQLiteVfs, VfsErrorCode, register_vfs};
+use rsqlite_vfs::{SQLiteIoMethods, SQLiteVfs, register_vfs};
 use sqlite_wasm_rs::{self as ffi, WasmOsCallback};
 
 use crate::error::{Error, Result};
 pub(crate) use directory::{Directory, Mode};
-pub(crate) use file::StoredFile;
+pub(crate) use file::{CHUNK_BYTES, StoredFile};
 pub(crate) use store::Storage;
 use store::Store;
 
@@ -75,15 +75,16 @@ pub(crate) fn storage() -> Result<Rc<Storage>> {
     })
 }
 
-/// What the file system answered, if the failure it last reported to SQLite has this code. Told once.
+/// What the file system answered when it failed with this code since the last call.
 pub(crate) fn take_reason(extended_code: i32) -> Option<String> {
     let storage = STORAGE.with(|cell| cell.get().cloned())?;
-    let failure = storage.take_failure()?;
-    let same = failure.raw_code() == extended_code || primary(&failure.code()) == extended_code;
-    same.then(|| failure.message().to_owned())
-}
-
-/// SQLite reports some storage failures by their general code only.
-fn primary(code: &VfsErrorCode) -> i32 {
-    code.as_raw() & 0xff
+    let failures = storage.take_failures();
+    let exact = failures.iter().rfind(|failure| failure.raw_code() == extended_code);
+    // SQLite reports some storage failures by their general code only.
+    let general = || {
+        failures
+            .iter()
+            .rfind(|failure| failure.raw_code() & 0xff == extended_code)
+    };
+    exact.or_else(general).map(|failure| failure.message().to_owned())
 }

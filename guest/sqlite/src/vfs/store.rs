@@ -16,11 +16,12 @@ use crate::file::is_name;
 /// The granularity of a temporary file: SQLite's page as this build makes it.
 const TEMPORARY_CHUNK_BYTES: usize = 8192;
 
-/// The directory, the databases open in it, and the last failure.
+/// The directory, the databases open in it, and what failed.
 pub(crate) struct Storage {
     directory: Directory,
     open_databases: RefCell<BTreeSet<String>>,
-    last_failure: RefCell<Option<VfsError>>,
+    /// The last failure of each code, in order: after one SQLite may try to undo things, which fails again.
+    failures: RefCell<Vec<VfsError>>,
 }
 
 impl Storage {
@@ -28,7 +29,7 @@ impl Storage {
         Self {
             directory,
             open_databases: RefCell::default(),
-            last_failure: RefCell::default(),
+            failures: RefCell::default(),
         }
     }
 
@@ -36,8 +37,9 @@ impl Storage {
         &self.directory
     }
 
-    pub(crate) fn take_failure(&self) -> Option<VfsError> {
-        self.last_failure.borrow_mut().take()
+    /// Every failure since this was asked before.
+    pub(crate) fn take_failures(&self) -> Vec<VfsError> {
+        self.failures.take()
     }
 
     /// Takes the one place there is for a user of the database `name`.
@@ -75,12 +77,14 @@ impl VfsStore for Store {
     fn record_error(storage: &Rc<Storage>, error: VfsError) {
         // Both are answers rather than failures, and would hide what really failed.
         if !matches!(error.code(), VfsErrorCode::IoShortRead | VfsErrorCode::IoDeleteNoEntry) {
-            storage.last_failure.replace(Some(error));
+            let mut failures = storage.failures.borrow_mut();
+            failures.retain(|earlier| earlier.raw_code() != error.raw_code());
+            failures.push(error);
         }
     }
 
     fn last_error(storage: &Rc<Storage>) -> Option<VfsError> {
-        storage.last_failure.borrow().clone()
+        storage.failures.borrow().last().cloned()
     }
 
     fn open_file(storage: &Rc<Storage>, request: OpenRequest<'_>) -> VfsResult<OpenedFile<File>> {
@@ -91,7 +95,12 @@ impl VfsStore for Store {
                     Some(FileKind::MainDb) => Some(storage.claim(name.path())?),
                     _ => None,
                 };
-                File::Stored(StoredFile::open(storage, name.path(), mode_of(options), claim)?)
+                let mut file = StoredFile::open(storage, name.path(), mode_of(options), claim)?;
+                if options.kind() == Some(FileKind::Wal) {
+                    // A log that was left is read as it stands and added to.
+                    file.settle()?;
+                }
+                File::Stored(file)
             }
             _ => File::Temporary(MemChunksFile::new(TEMPORARY_CHUNK_BYTES)),
         };
