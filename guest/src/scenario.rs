@@ -9,6 +9,7 @@
 )]
 
 mod chat;
+mod disk;
 mod feed;
 mod forgetting;
 mod growth;
