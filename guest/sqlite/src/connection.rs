@@ -47,8 +47,11 @@ impl Connection {
     ) -> std::result::Result<Self, E> {
         let connection = Self::open_exclusive(file_name)?;
         check(&connection)?;
-        // Before the file is made: only then can it give space back bit by bit.
-        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+        let pages: Option<i64> = connection.query_row("PRAGMA page_count", params![], |row| row.get(0))?;
+        if pages == Some(0) {
+            // Before the file is made: only then can it give space back bit by bit.
+            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+        }
         connection.set_journal_mode("wal")?;
         connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         Ok(connection)
