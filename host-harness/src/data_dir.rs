@@ -82,6 +82,11 @@ impl DataDir {
         self.root.join("config.toml")
     }
 
+    /// What the agent remembers of each friend.
+    pub fn notes(&self) -> PathBuf {
+        self.root.join("FRIENDS.md")
+    }
+
     /// The socket for the owner's commands.
     pub fn owner_socket(&self) -> PathBuf {
         self.root.join("owner.sock")

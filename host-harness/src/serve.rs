@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::agent::{AgentError, AgentQueue};
+use crate::agent::{AgentError, AgentQueue, Notes};
 use crate::data_dir::DataDirError;
 use crate::engine::Engine;
 use crate::http::Server;
@@ -109,7 +109,11 @@ impl Host {
         let hub = PushHub::new(&limits);
         let agent = settings
             .agent
-            .agent(settings.agent_key.clone(), settings.agent_name())
+            .agent(
+                settings.agent_key.clone(),
+                settings.agent_name(),
+                Notes::at(settings.data.notes()),
+            )
             .map_err(ServeError::Agent)?;
         let queue = AgentQueue::new(agent, &limits);
         let (plugin, cache) = PluginActor::load(engine, &bytes, grants, limits, hub, queue)

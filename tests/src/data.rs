@@ -10,13 +10,16 @@ use std::sync::{Arc, Once};
 use crate::{Harness, Outcome, Process};
 
 /// Variables of the environment that the harness reads: a test says all that matters itself.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 11] = [
     "HARNESS_AGENT",
+    "HARNESS_AGENT_KEY",
+    "HARNESS_AGENT_KEY_FILE",
     "HARNESS_BASE_URL",
     "HARNESS_CONFIG",
     "HARNESS_DATA",
     "HARNESS_PLUGIN",
     "HARNESS_PORT",
+    "HARNESS_TRUSTED_PROXIES",
     "HOST",
     "RUST_LOG",
 ];

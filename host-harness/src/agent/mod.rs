@@ -10,11 +10,13 @@ use tokio::sync::mpsc;
 
 mod command;
 mod echo;
+mod notes;
 mod openai;
 mod queue;
 
 pub use command::Command;
 pub use echo::Echo;
+pub use notes::{Notes, NotesError};
 pub use openai::{Endpoint, Key, OpenAi};
 pub use queue::{AgentQueue, Event, Events, QueueFull, Reservation, Ticket};
 
@@ -120,15 +122,15 @@ impl FromStr for AgentChoice {
 }
 
 impl AgentChoice {
-    /// The agent itself. `key` opens its server, and `name` is what it is told it is called.
+    /// The agent itself. `key` opens its server, `name` is what it is told it is called, and `notes` what it remembers.
     ///
     /// # Errors
     /// When this machine does not have what it takes to reach it.
-    pub fn agent(&self, key: Option<Key>, name: &str) -> Result<Arc<dyn Agent>, AgentError> {
+    pub fn agent(&self, key: Option<Key>, name: &str, notes: Notes) -> Result<Arc<dyn Agent>, AgentError> {
         Ok(match self {
             Self::Echo => Arc::new(Echo::default()),
             Self::Command(words) => Arc::new(Command::new(words.clone())),
-            Self::OpenAi(endpoint) => Arc::new(OpenAi::new(endpoint.clone(), key, name.to_owned())?),
+            Self::OpenAi(endpoint) => Arc::new(OpenAi::new(endpoint.clone(), key, name.to_owned(), notes)?),
         })
     }
 }

@@ -39,6 +39,11 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Whether a request with tools was refused for them: servers say so in words only.
+    pub(super) fn is_about_tools(&self) -> bool {
+        matches!(self, Self::Refused { status, words } if *status == StatusCode::BAD_REQUEST && words.contains("tool"))
+    }
+
     /// Whether another try may do, and after which time if the server says so.
     pub(super) fn retry_after(&self) -> Option<Option<Duration>> {
         match self {

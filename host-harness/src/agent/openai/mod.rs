@@ -1,14 +1,16 @@
 //! Any server of the OpenAI chat-completions protocol: a model on this machine, a company's, or another agent's gateway.
 //!
-//! What a friend writes goes there as a friend's words and never as the system's, and a friend's turn is offered no tool. A
-//! request is tried again only while nothing of the answer has been seen.
+//! What a friend writes goes there as a friend's words and never as the system's, and a friend's turn is offered no tool but
+//! to take a note about that friend. A request is tried again only while nothing of the answer has been seen.
 
 mod endpoint;
 mod events;
 mod failure;
 mod messages;
 mod reply;
+mod tools;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -20,10 +22,11 @@ use tokio::time::timeout;
 
 pub use endpoint::{Endpoint, Key};
 
-use super::{Agent, AgentError, Answering, Piece, Turn};
+use super::{Agent, AgentError, Answering, Notes, Piece, Turn};
 use events::Decoder;
 use failure::Failure;
 use reply::{Chunk, Reply};
+use tools::{Call, Tools};
 
 /// Time to connect.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -31,6 +34,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const FIRST: Duration = Duration::from_secs(180);
 /// Longest silence in the middle of an answer.
 const SILENCE: Duration = Duration::from_secs(60);
+/// Times that a model may call tools before it has to answer.
+const ROUNDS: u32 = 4;
 /// Tries for one answer.
 const TRIES: u32 = 4;
 /// Pause before the second try; it doubles with each further one.
@@ -47,8 +52,11 @@ pub struct OpenAi {
     key: Option<Key>,
     /// What the model is told it is called.
     name: String,
+    notes: Notes,
     client: Client,
     model: OnceCell<String>,
+    /// The server has said that its model takes no tools.
+    without_tools: AtomicBool,
 }
 
 impl OpenAi {
@@ -56,7 +64,7 @@ impl OpenAi {
     ///
     /// # Errors
     /// When this machine has no roots of trust, or its TLS cannot be set up.
-    pub fn new(endpoint: Endpoint, key: Option<Key>, name: String) -> Result<Self, AgentError> {
+    pub fn new(endpoint: Endpoint, key: Option<Key>, name: String, notes: Notes) -> Result<Self, AgentError> {
         // Fails only where another part of the program has chosen already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
@@ -69,19 +77,61 @@ impl OpenAi {
             endpoint,
             key,
             name,
+            notes,
             client,
             model,
+            without_tools: AtomicBool::new(false),
         })
     }
 
     async fn run(&self, turn: Turn, pieces: mpsc::Sender<Piece>) -> Result<(), AgentError> {
+        let tools = Tools::new(&self.notes, &turn.user_id);
+        let mut messages = messages::of(&turn, &self.name, tools.remembered().as_deref());
+        let mut has_text = false;
+        for round in 0..=ROUNDS {
+            let offer = (round < ROUNDS).then(Tools::offered);
+            let calls = self
+                .ask(&turn.user_id, &messages, offer, &pieces, &mut has_text)
+                .await?;
+            if calls.is_empty() {
+                return Ok(());
+            }
+            messages.push(json!({ "role": "assistant", "content": null, "tool_calls": calls.iter().map(shown).collect::<Value>() }));
+            for call in &calls {
+                let outcome = tools.carry_out(call);
+                messages.push(json!({ "role": "tool", "tool_call_id": call.id, "content": outcome }));
+            }
+        }
+        Err(AgentError("the model calls tools and gives no answer".to_owned()))
+    }
+
+    /// Asks until there is an answer, as often as that makes sense; gives the tools that it calls.
+    async fn ask(
+        &self,
+        user_id: &str,
+        messages: &[Value],
+        offer: Option<Value>,
+        pieces: &mpsc::Sender<Piece>,
+        has_text: &mut bool,
+    ) -> Result<Vec<Call>, AgentError> {
         let mut pause = FIRST_PAUSE;
-        for tries_left in (0..TRIES).rev() {
-            let mut reply = Reply::default();
-            let failure = match self.attempt(&turn, &pieces, &mut reply).await {
-                Ok(()) => return Ok(()),
+        let mut tries_left = TRIES;
+        loop {
+            tries_left -= 1;
+            let offer = offer.as_ref().filter(|_| !self.without_tools.load(Ordering::Relaxed));
+            let mut reply = Reply::after(*has_text);
+            let attempt = self.attempt(user_id, messages, offer, pieces, &mut reply).await;
+            *has_text |= reply.has_begun();
+            let failure = match attempt {
+                Ok(calls) => return Ok(calls),
                 Err(failure) => failure,
             };
+            if offer.is_some() && failure.is_about_tools() {
+                tracing::info!(%failure, "the agent takes no notes");
+                self.without_tools.store(true, Ordering::Relaxed);
+                tries_left += 1;
+                continue;
+            }
             let Some(wanted) = failure.retry_after().filter(|_| tries_left > 0 && !reply.has_begun()) else {
                 return Err(AgentError(failure.to_string()));
             };
@@ -89,18 +139,22 @@ impl OpenAi {
             tokio::time::sleep(wanted.unwrap_or(pause).min(LONGEST_PAUSE)).await;
             pause = pause.saturating_mul(2);
         }
-        Ok(())
     }
 
     /// Asks once.
-    async fn attempt(&self, turn: &Turn, pieces: &mpsc::Sender<Piece>, reply: &mut Reply) -> Result<(), Failure> {
+    async fn attempt(
+        &self,
+        user_id: &str,
+        messages: &[Value],
+        offer: Option<&Value>,
+        pieces: &mpsc::Sender<Piece>,
+        reply: &mut Reply,
+    ) -> Result<Vec<Call>, Failure> {
         let model = self.model.get_or_try_init(|| self.first_model()).await?;
-        let body = json!({
-            "model": model,
-            "stream": true,
-            "user": turn.user_id,
-            "messages": messages::of(turn, &self.name),
-        });
+        let mut body = json!({ "model": model, "stream": true, "user": user_id, "messages": messages });
+        if let (Some(offer), Some(fields)) = (offer, body.as_object_mut()) {
+            fields.insert("tools".to_owned(), offer.clone());
+        }
         let request = self
             .client
             .post(self.endpoint.path("chat/completions"))
@@ -122,7 +176,12 @@ impl OpenAi {
     }
 
     /// Reads an answer that comes in pieces. Ends early when nobody takes them any more.
-    async fn follow(&self, response: Response, pieces: &mpsc::Sender<Piece>, reply: &mut Reply) -> Result<(), Failure> {
+    async fn follow(
+        &self,
+        response: Response,
+        pieces: &mpsc::Sender<Piece>,
+        reply: &mut Reply,
+    ) -> Result<Vec<Call>, Failure> {
         let mut stream = response.bytes_stream();
         let mut decoder = Decoder::default();
         loop {
@@ -138,7 +197,7 @@ impl OpenAi {
                     Chunk::End => return reply.end(),
                     Chunk::Piece(piece) => {
                         if !take(Some(piece), pieces).await {
-                            return Ok(());
+                            return Ok(Vec::new());
                         }
                     }
                     Chunk::Nothing => {}
@@ -198,6 +257,11 @@ impl Agent for OpenAi {
     fn wants_history(&self) -> bool {
         true
     }
+}
+
+/// A call as it goes back to the model that made it.
+fn shown(call: &Call) -> Value {
+    json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": call.arguments } })
 }
 
 /// Hands a piece on; whether somebody takes more.

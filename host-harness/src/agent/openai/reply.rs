@@ -3,10 +3,14 @@
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::tools::Call;
 use crate::agent::Piece;
 
 /// The end of a stream, in place of an object.
 const DONE: &str = "[DONE]";
+/// Most calls of tools in one answer, and most bytes of one's arguments.
+const MOST_CALLS: usize = 8;
+const ARGUMENTS_BYTES: usize = 16 << 10;
 /// Most characters of a server's own words in the log.
 const MOST_WORDS: usize = 300;
 
@@ -16,6 +20,9 @@ pub(super) struct Reply {
     has_text: bool,
     has_thought: bool,
     has_ended: bool,
+    calls: Vec<Call>,
+    /// The answer was begun before a tool was called: this may add nothing.
+    is_more: bool,
 }
 
 /// What an event means.
@@ -29,6 +36,14 @@ pub(super) enum Chunk {
 }
 
 impl Reply {
+    /// A reply after others to the same message, which have said something or not.
+    pub(super) fn after(has_text: bool) -> Self {
+        Self {
+            is_more: has_text,
+            ..Self::default()
+        }
+    }
+
     /// Whether a friend has seen something of it.
     pub(super) fn has_begun(&self) -> bool {
         self.has_text
@@ -68,23 +83,50 @@ impl Reply {
         Ok(self.said(message))
     }
 
-    /// What is left to be said of an answer that has come to its end.
-    pub(super) fn end(&self) -> Result<(), Failure> {
-        match (self.has_text, self.has_ended) {
-            (true, true) => Ok(()),
+    /// The tools that were called, once the answer has come to its end.
+    pub(super) fn end(&mut self) -> Result<Vec<Call>, Failure> {
+        let calls = std::mem::take(&mut self.calls);
+        match (self.has_text || self.is_more || !calls.is_empty(), self.has_ended) {
+            (true, true) => Ok(calls),
             (true, false) => Err(Failure::Broken("it has no end".to_owned())),
             (false, _) => Err(Failure::Empty),
         }
     }
 
+    /// Joins the fragments of calls: each names its call by an index, or is one of its own.
+    fn called(&mut self, fragments: &[Value]) {
+        for (place, fragment) in fragments.iter().enumerate() {
+            let index = fragment.get("index").and_then(Value::as_u64);
+            let index = index.map_or(Some(place), |index| usize::try_from(index).ok());
+            let Some(index) = index.filter(|index| *index < MOST_CALLS) else {
+                continue;
+            };
+            if self.calls.len() <= index {
+                self.calls.resize_with(index + 1, Call::default);
+            }
+            let Some(call) = self.calls.get_mut(index) else {
+                continue;
+            };
+            let text = |pointer| fragment.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            if call.id.is_empty() {
+                text("/id").clone_into(&mut call.id);
+            }
+            call.name.push_str(text("/function/name"));
+            call.arguments.push_str(text("/function/arguments"));
+            // What is longer than any note is none, and is refused as such.
+            call.arguments
+                .truncate(call.arguments.floor_char_boundary(ARGUMENTS_BYTES));
+        }
+    }
+
     fn said(&mut self, said: &Value) -> Option<Piece> {
+        if let Some(fragments) = said.get("tool_calls").and_then(Value::as_array) {
+            self.called(fragments);
+        }
         let text = |name| said.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         if let Some(content) = text("content") {
             self.has_text = true;
             return Some(Piece::Delta(content.to_owned()));
-        }
-        if said.get("tool_calls").is_some_and(|calls| !calls.is_null()) {
-            tracing::warn!("the model calls a tool that it was not offered; the call is not carried out");
         }
         // Thoughts are the model's own. That it has some is worth a word, once.
         let thinks = text("reasoning_content").or_else(|| text("reasoning")).is_some();
@@ -144,6 +186,31 @@ mod tests {
         // The end is known without its mark.
         reply.end().unwrap();
         assert_eq!(reply.chunk(" [DONE]").unwrap(), Chunk::End);
+    }
+
+    #[test]
+    fn fragments_of_calls_are_joined_by_index() {
+        let mut reply = Reply::default();
+        for calls in [
+            r#"[{"index":1,"id":"b","function":{"name":"two","arguments":""}}]"#,
+            r#"[{"index":0,"id":"a","function":{"name":"one","arguments":"{\"a\""}},{"index":1,"function":{"arguments":"{"}}]"#,
+            r#"[{"index":1,"function":{"arguments":"}"}},{"index":0,"function":{"arguments":":1}"}},{"index":99,"id":"c"}]"#,
+        ] {
+            let data = format!(r#"{{"choices":[{{"delta":{{"tool_calls":{calls}}}}}]}}"#);
+            assert_eq!(reply.chunk(&data).unwrap(), Chunk::Nothing);
+        }
+        reply
+            .chunk(r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#)
+            .unwrap();
+        let call = |id: &str, name: &str, arguments: &str| Call {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            arguments: arguments.to_owned(),
+        };
+        assert_eq!(
+            reply.end().unwrap(),
+            [call("a", "one", r#"{"a":1}"#), call("b", "two", "{}")]
+        );
     }
 
     #[test]
