@@ -51,6 +51,7 @@ export const status = () => request("/api/auth/status", undefined, asJson);
 export const invite = (code) => request("/api/auth/invite", { code }, asJson);
 // `change` lets a browser that is signed in as somebody else change over.
 export const redeem = (code, change = false) => request("/api/auth/redeem", { code, switch: change }, asJson);
+export const deviceCode = () => request("/api/auth/link", {}, asJson);
 export const signOut = () => request("/api/auth/logout", {}, asJson);
 export const setNickname = (nickname) => request("/api/nickname", { nickname }, asJson);
 export const stopAnswer = () => request("/api/chat/stop", {}, asJson);

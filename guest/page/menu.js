@@ -1,7 +1,7 @@
-// The menu in the header and its two dialogs: nickname and sign-out.
+// The menu in the header and its dialogs: nickname, another device, sign-out.
 
 import * as api from "./api.js";
-import { t } from "./texts.js";
+import { t, timeOf } from "./texts.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -25,6 +25,7 @@ export class Menu {
     };
     document.addEventListener("pointerdown", this.#outside);
     byId("menu-nickname").onclick = () => this.#rename();
+    byId("menu-device").onclick = () => this.#addDevice();
     byId("menu-signout").onclick = () => this.#leave();
     for (const button of document.querySelectorAll("dialog [data-close]")) {
       button.onclick = () => button.closest("dialog").close();
@@ -82,6 +83,21 @@ export class Menu {
     };
     this.#show(dialog);
     field.select();
+  }
+
+  async #addDevice() {
+    const problem = byId("device-error");
+    const fill = (lead, code) => {
+      byId("device-lead").textContent = lead;
+      byId("device-code").textContent = code;
+    };
+    fill("", "");
+    problem.textContent = "";
+    this.#show(byId("device-dialog"));
+    const made = await this.#try(api.deviceCode, problem);
+    if (!made) return;
+    const address = new URL("/chat", made.url).href;
+    fill(t("device.lead", { address, time: timeOf(made.expires_at) }), made.code);
   }
 
   #leave() {

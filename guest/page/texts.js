@@ -33,6 +33,7 @@ const CATALOGUE = {
     "menu.open": "Menu",
     "menu.signed-in": "Signed in as",
     "menu.nickname": "Change nickname",
+    "menu.device": "Use another device",
     "menu.sign-out": "Sign out",
     "banner.close": "Close",
     "dialog.cancel": "Cancel",
@@ -43,6 +44,10 @@ const CATALOGUE = {
     "nickname.wrong": "A nickname has 1 to 64 characters.",
     "nickname.saved": "Nickname saved.",
     "failed.now": "That did not work just now. Please try again.",
+
+    "device.title": "Chat on another device",
+    "device.lead": "Open {address} there and enter this code. It works once, until {time}. Show it to nobody: it lets its user in as you.",
+    "device.done": "Done",
 
     "signout.title": "Sign out here?",
     "signout.lead": "To come back you will need a new invite. Your conversation stays.",

@@ -155,6 +155,41 @@ fn a_link_for_somebody_else_asks_before_this_browser_changes_over() {
     assert_eq!(tab.value("location.search"), "");
 }
 
+#[test]
+fn another_device_is_let_in_by_a_code_from_this_one() {
+    let harness = Harness::start();
+    let laptop = Browser::open(&harness);
+    let here = laptop.tab();
+    here.join(&harness.invite("john"));
+    here.send("from the laptop");
+    let said = [("friend", "from the laptop"), ("agent", "You said: from the laptop")];
+    here.wait_bubbles(&said);
+
+    here.click("#menu-button");
+    here.click("#menu-device");
+    here.wait("document.querySelector('#device-code').textContent !== ''");
+    let code = here.text("#device-code");
+    assert!(here.text("#device-lead").contains(&format!("{}/chat", here.origin())));
+
+    let phone = Browser::open(&harness);
+    let there = phone.tab();
+    there.go("/");
+    there.wait_visible("#signin");
+    there.press("#code", &code);
+    there.press("#code", ENTER);
+    there.wait_online();
+    there.wait_bubbles(&said);
+
+    here.press("#device-dialog button", ENTER);
+    there.send("from the phone");
+    here.wait_bubbles(&[
+        said[0],
+        said[1],
+        ("friend", "from the phone"),
+        ("agent", "You said: from the phone"),
+    ]);
+}
+
 /// What a sentence says, without the marks around names that keep their direction.
 fn plain(text: &str) -> String {
     text.replace(['\u{2068}', '\u{2069}'], "")

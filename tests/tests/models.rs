@@ -231,7 +231,10 @@ fn a_note_is_kept_for_that_friend_only_and_goes_with_the_next_turn() {
     );
     mary.ask("hi");
     let marys = model.asked().pop().unwrap().body;
-    assert!(marys.contains("secret of Mary") && !marys.contains("Likes tea"), "{marys}");
+    assert!(
+        marys.contains("secret of Mary") && !marys.contains("Likes tea"),
+        "{marys}"
+    );
 
     assert_eq!(john.ask("forget that"), "Forgotten.");
     assert!(!std::fs::read_to_string(&file).unwrap().contains("tea"));
