@@ -88,6 +88,44 @@ fn of_very_many_entries_the_latest_are_kept_for_each_friend() {
 }
 
 #[test]
+fn a_great_surplus_is_forgotten_bit_by_bit() {
+    let file = "forget_surplus.db";
+    let mut scenario = Scenario::started(file);
+    let mut john = scenario.friend("john");
+    scenario.plugin.stop(&mut scenario.host).unwrap();
+    let connection = Connection::open(file).unwrap();
+    let insert = "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 9000)
+        INSERT INTO entries (friend_id, role, text, at_ms, state) SELECT 1, 'agent', 'old', 1, 'answered' FROM number";
+    connection.execute(insert, params![]).unwrap();
+    connection.close().unwrap();
+    let count = |scenario: &mut Scenario| {
+        scenario.plugin.stop(&mut scenario.host).unwrap();
+        let connection = Connection::open(file).unwrap();
+        let row = |row: &wasi_sqlite::Row<'_>| row.get::<u32>(0);
+        connection
+            .query_row("SELECT count(*) FROM entries", params![], row)
+            .unwrap()
+            .unwrap()
+    };
+
+    scenario
+        .host
+        .settings
+        .insert("channels.friends.historyCount".to_owned(), "100".to_owned());
+    scenario.plugin.start(&mut scenario.host).unwrap();
+    scenario.say(&mut john, "one");
+    let after_one = count(&mut scenario);
+    assert!((6_900..7_100).contains(&after_one), "{after_one}");
+    scenario.plugin.start(&mut scenario.host).unwrap();
+    for ticket in 2..8 {
+        scenario.say(&mut john, "more");
+        scenario.answer(ticket, "yes");
+    }
+    let after_more = count(&mut scenario);
+    assert!(after_more < 150, "{after_more}");
+}
+
+#[test]
 fn space_is_given_back() {
     let file = "forget_space.db";
     let size = |scenario: Scenario| {

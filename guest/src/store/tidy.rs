@@ -18,7 +18,9 @@ const MIN_SURPLUS: u32 = 32;
 const PAGES_AT_A_TIME: u32 = 500;
 
 /// Friends looked at in one call.
-const FRIENDS_AT_A_TIME: u32 = 200;
+const FRIENDS_AT_A_TIME: u32 = 20;
+/// Entries forgotten in one call; the rest has its turn with the next.
+const ENTRIES_AT_A_TIME: u32 = 2_000;
 
 /// What was added since a surplus was looked for, by friend, and how far the look at everybody has come.
 #[derive(Debug, Default)]
@@ -68,16 +70,27 @@ impl Store {
             if friends.is_empty() {
                 return Ok(0);
             }
-            self.write("forgetting old entries", |connection| {
+            let (forgotten, left) = self.write("forgetting old entries", |connection| {
                 let mut forgotten = 0;
+                let mut left = None;
                 for friend_id in friends {
                     forgotten += forget(connection, retention, friend_id, now_ms)?;
+                    if forgotten >= ENTRIES_AT_A_TIME as usize {
+                        left = Some(friend_id);
+                        break;
+                    }
                 }
                 if forgotten > 0 {
                     connection.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_AT_A_TIME})"))?;
                 }
-                Ok(forgotten)
-            })
+                Ok((forgotten, left))
+            })?;
+            if let Some(friend_id) = left {
+                // This friend's turn comes again, and with it that of those who come after.
+                let again = friend_id.saturating_sub(1);
+                self.growth.next_after = Some(self.growth.next_after.map_or(again, |next| next.min(again)));
+            }
+            Ok(forgotten)
         });
         match tidied {
             Ok(0) => {}
@@ -103,7 +116,7 @@ impl Store {
     }
 }
 
-/// Forgets a friend's entries that are not to be kept and gives their number. The friend's mark says up to where
+/// Forgets a friend's entries that are not to be kept, the oldest first, and gives their number. The friend's mark says up to where
 /// entries may be missing.
 fn forget(connection: &Connection, retention: Retention, friend_id: i64, now_ms: i64) -> Result<usize, StoreError> {
     let too_many: Option<i64> = connection.query_row(
@@ -125,6 +138,13 @@ fn forget(connection: &Connection, retention: Retention, friend_id: i64, now_ms:
     let Some(up_to) = too_many.max(too_old).filter(|id| *id > 0) else {
         return Ok(0);
     };
+    let at_a_time: Option<i64> = connection.query_row(
+        "SELECT id FROM entries WHERE friend_id = ?1 AND id > (SELECT forgotten_id FROM friends WHERE id = ?1)
+         ORDER BY id LIMIT 1 OFFSET ?2",
+        params![friend_id, ENTRIES_AT_A_TIME],
+        |row| row.get(0),
+    )?;
+    let up_to = at_a_time.map_or(up_to, |id| up_to.min(id));
     let forgotten = connection.execute(
         "DELETE FROM entries WHERE friend_id = ?1 AND id <= ?2 AND state <> 'queued'
              AND NOT (role = 'nudge' AND id > (SELECT seen_id FROM friends WHERE id = ?1) AND expires_at_ms > ?3)",
