@@ -31,6 +31,14 @@ pub(crate) struct Line {
     pub(crate) json: String,
 }
 
+/// What a page that connects is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Greeting {
+    pub(crate) lines: Vec<Line>,
+    /// Up to where the page has everything then.
+    pub(crate) up_to: i64,
+}
+
 impl From<Event<'_>> for Line {
     fn from(event: Event<'_>) -> Self {
         Self {
@@ -59,7 +67,7 @@ impl Service {
 
     /// The first events for a page that has everything up to `after`; one that does not say gets the nudges that
     /// nobody has seen.
-    pub(crate) fn greeting(&self, session: &Session, after: Option<i64>, now_ms: i64) -> Result<Vec<Line>, StoreError> {
+    pub(crate) fn greeting(&self, session: &Session, after: Option<i64>, now_ms: i64) -> Result<Greeting, StoreError> {
         let friend_id = session.friend_id;
         let latest = self.store.latest_id(friend_id)?;
         let is_idle = self.answers.of_friend(friend_id).next().is_none();
@@ -92,7 +100,7 @@ impl Service {
             let message = Some(answer.message_id);
             lines.extend(broadcast::pieces(&answer.text).map(|content| Event::Text { message, content }.into()));
         }
-        Ok(lines)
+        Ok(Greeting { lines, up_to: latest })
     }
 
     /// An entry as the event that announced it.

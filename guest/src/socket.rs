@@ -67,6 +67,7 @@ impl Service {
         self.admit_feed(host, &session)?;
         let messages = self
             .greeting(&session, resume_point(request), host.now_ms())?
+            .lines
             .into_iter()
             .map(|line| line.json)
             .collect();

@@ -16,6 +16,12 @@ pub(crate) const COMMENT: &str = ":\n\n";
 /// What keeps the feed alive: a named event, so that a page can notice its absence.
 pub(crate) const HEARTBEAT: &str = "event: heartbeat\ndata: {\"type\":\"heartbeat\"}\n\n";
 
+/// Tells a reader what to resume from, without an event. By the letter of the standard a new connection begins with no id,
+/// and its first event without one would make a reader forget the id that it has.
+pub(crate) fn position(id: i64) -> String {
+    format!("id: {id}\n\n")
+}
+
 /// One event. Data may have several lines; each gets its own field, and a reader puts them together again.
 pub(crate) fn frame(id: Option<i64>, data: &str) -> String {
     let mut frame = String::with_capacity(data.len().saturating_add(32));

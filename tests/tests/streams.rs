@@ -79,8 +79,8 @@ fn the_first_bytes_come_at_once_and_say_where_the_page_stands() {
     let harness = Data::new().serve(&["--agent", &script.agent()]);
     let john = harness.friend("john");
     // Nothing has ever happened here, and nothing does.
-    let blocks = blocks(&john, "/api/stream", "hello");
-    assert_eq!((blocks.len(), blocks[0].as_str()), (2, "retry: 2000"));
+    let blocks = blocks(&john, "/api/stream", "id: 0");
+    assert_eq!((blocks.len(), blocks[0].as_str()), (3, "retry: 2000"));
     let hello: Value = serde_json::from_str(blocks[1].strip_prefix("data: ").unwrap()).unwrap();
     assert_eq!(
         hello,
@@ -140,6 +140,8 @@ fn what_stands_in_the_log_has_its_id_and_nothing_else_has_one() {
         for block in &blocks[1..] {
             let lines: Vec<&str> = block.lines().collect();
             let (id, data) = match lines.as_slice() {
+                // Where the reader is, without an event.
+                [id] if id.starts_with("id: ") => continue,
                 [data] => (None, data),
                 [id, data] => (id.strip_prefix("id: "), data),
                 _ => panic!("{block:?}"),
@@ -327,5 +329,24 @@ fn whoever_missed_too_much_or_comes_from_elsewhere_is_told_to_read_the_history()
 fn an_idle_feed_is_heard_of() {
     let harness = Harness::start();
     let beat = harness.friend("john").feed().heartbeat();
-    assert_eq!((beat.data.as_str(), beat.id.as_str()), (r#"{"type":"heartbeat"}"#, ""));
+    assert_eq!((beat.data.as_str(), beat.id.as_str()), (r#"{"type":"heartbeat"}"#, "0"));
+}
+
+#[test]
+fn a_reader_by_the_letter_knows_where_it_is_after_each_greeting() {
+    let harness = Harness::start();
+    let john = harness.friend("john");
+    harness.nudge("john", "not seen, and not the latest");
+    john.ask("hello");
+    let latest = log(&john).pop().unwrap();
+    // Each connection begins without an id, so that its first event without one takes away what was known before.
+    for target in [
+        "/api/stream",
+        &format!("/api/stream?after={latest}"),
+        "/api/stream?after=1",
+    ] {
+        let mut feed = Events::read(john.request("GET", target, &[], b""));
+        john.post("/api/nickname", &json!({ "nickname": "Johnny" }));
+        assert_eq!(feed.until_event("nickname").id, latest, "{target}");
+    }
 }

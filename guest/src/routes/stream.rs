@@ -18,9 +18,11 @@ pub(super) fn stream(service: &mut Service, host: &mut dyn Host, request: &Reque
     let session = signed_in(service, host, request)?;
     service.admit_feed(host, &session)?;
     let mut body = sse::retry();
-    for line in service.greeting(&session, resume_point(request), host.now_ms())? {
+    let greeting = service.greeting(&session, resume_point(request), host.now_ms())?;
+    for line in greeting.lines {
         body.push_str(&sse::frame(line.log_id, &line.json));
     }
+    body.push_str(&sse::position(greeting.up_to));
     let hold = Hold {
         wire: Wire::Stream,
         topics: vec![Topic::Friend(session.friend_id), Topic::Session(session.id), Topic::All],
