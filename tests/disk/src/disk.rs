@@ -44,12 +44,12 @@ pub(crate) enum Target {
     Other,
 }
 
-impl Disk {
-    /// A disk that behaves, over a directory that is the program's first.
-    pub fn new(directory: &Path) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            directory: directory.to_owned(),
-            stem: None,
+impl State {
+    /// Nothing has happened yet, and nothing is to fail.
+    fn over(directory: PathBuf, stem: Option<String>) -> Self {
+        Self {
+            directory,
+            stem,
             medium: Medium::default(),
             open: HashMap::new(),
             watched_last: false,
@@ -58,24 +58,20 @@ impl Disk {
             lacked: 0,
             moments: Vec::new(),
             told: Vec::new(),
-        })))
+        }
+    }
+}
+
+impl Disk {
+    /// A disk that behaves, over a directory that is the program's first.
+    pub fn new(directory: &Path) -> Self {
+        Self(Arc::new(Mutex::new(State::over(directory.to_owned(), None))))
     }
 
     /// Minds the files whose names begin with `stem`, from what they hold now. None of them may be open.
     pub fn watch(&self, stem: &str) {
         let mut disk = self.lock();
-        *disk = State {
-            directory: disk.directory.clone(),
-            stem: Some(stem.to_owned()),
-            medium: Medium::default(),
-            open: HashMap::new(),
-            watched_last: false,
-            plan: None,
-            space: None,
-            lacked: 0,
-            moments: Vec::new(),
-            told: Vec::new(),
-        };
+        *disk = State::over(disk.directory.clone(), Some(stem.to_owned()));
         for (name, path) in disk.files(stem) {
             let content = fs::read(path).unwrap();
             disk.medium.adopt(&name, content);

@@ -13,7 +13,8 @@ mod tools;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
@@ -186,11 +187,8 @@ impl OpenAi {
         let mut decoder = Decoder::default();
         loop {
             let patience = if reply.has_begun() { SILENCE } else { FIRST };
-            let bytes = match timeout(patience, stream.next()).await {
-                Err(_) => return Err(Failure::Silent(patience)),
-                Ok(None) => return reply.end(),
-                Ok(Some(Err(error))) => return Err(Failure::Broken(failure::explained(&error))),
-                Ok(Some(Ok(bytes))) => bytes,
+            let Some(bytes) = next_bytes(&mut stream, patience).await? else {
+                return reply.end();
             };
             for data in decoder.feed(&bytes)? {
                 match reply.chunk(&data)? {
@@ -272,17 +270,25 @@ async fn take(piece: Option<Piece>, pieces: &mpsc::Sender<Piece>) -> bool {
     }
 }
 
+/// What comes next of a body; none at its end.
+async fn next_bytes(
+    stream: &mut (impl Stream<Item = reqwest::Result<Bytes>> + Unpin),
+    patience: Duration,
+) -> Result<Option<Bytes>, Failure> {
+    match timeout(patience, stream.next()).await {
+        Err(_) => Err(Failure::Silent(patience)),
+        Ok(None) => Ok(None),
+        Ok(Some(Err(error))) => Err(Failure::Broken(failure::explained(&error))),
+        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+    }
+}
+
 /// A body that is JSON, within bounds of size and time.
 async fn json_of(response: Response) -> Result<Value, Failure> {
     let mut stream = response.bytes_stream();
     let mut body = Vec::new();
-    loop {
-        match timeout(FIRST, stream.next()).await {
-            Err(_) => return Err(Failure::Silent(FIRST)),
-            Ok(None) => break,
-            Ok(Some(Err(error))) => return Err(Failure::Broken(failure::explained(&error))),
-            Ok(Some(Ok(bytes))) => body.extend_from_slice(&bytes),
-        }
+    while let Some(bytes) = next_bytes(&mut stream, FIRST).await? {
+        body.extend_from_slice(&bytes);
         if body.len() > BODY_BYTES {
             return Err(Failure::TooLong);
         }
