@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::http::Server;
 use crate::limits::Limits;
 use crate::owner::{OwnerServer, OwnerServerError};
-use crate::plugin::{CallError, Grants, LoadError, PluginActor};
+use crate::plugin::{CallError, Grants, LoadError, PluginActor, Program};
 use crate::push::{End, PushHub, Reason};
 use crate::settings::{Settings, local_url};
 
@@ -116,9 +116,10 @@ impl Host {
             )
             .map_err(ServeError::Agent)?;
         let queue = AgentQueue::new(agent, &limits);
-        let (plugin, cache) = PluginActor::load(engine, &bytes, grants, limits, hub, queue)
+        let program = Program::load(&engine, &bytes, settings.plugin.clone())
             .map_err(|source| ServeError::Load { path: path(), source })?;
-        tracing::info!(cache = %cache.as_str(), "loaded the plugin");
+        tracing::info!(cache = %program.cache_use().as_str(), "loaded the plugin");
+        let plugin = PluginActor::new(engine, program, grants, limits, hub, queue);
         Ok(Self { plugin })
     }
 

@@ -9,15 +9,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Notify, Semaphore};
 use wasmtime::Store;
 
-use super::bindings::{Plugin, PluginPre};
+use super::bindings::Plugin;
 use super::effects::Effects;
 use super::group::{Group, commit_soon};
 use super::imports::State;
 use super::slot::{Running, Slot};
-use super::{CallError, Grants, LoadError, linker};
+use super::{CallError, Grants, Program};
 use crate::agent::AgentQueue;
-use crate::contract;
-use crate::engine::{CacheUse, Engine};
+use crate::engine::Engine;
 use crate::limits::Limits;
 use crate::push::PushHub;
 
@@ -32,7 +31,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// One plugin.
 pub struct PluginActor {
     engine: Arc<Engine>,
-    pre: PluginPre<State>,
     grants: Grants,
     limits: Limits,
     hub: PushHub,
@@ -57,48 +55,26 @@ pub(super) struct Call<'a> {
 }
 
 impl PluginActor {
-    /// Compiles and links a component; does not instantiate it.
-    ///
-    /// # Errors
-    /// When it is not a channel plugin of this contract.
-    pub fn load(
+    /// A plugin that runs a program, once it is started.
+    pub fn new(
         engine: Arc<Engine>,
-        component: &[u8],
+        program: Program,
         grants: Grants,
         limits: Limits,
         hub: PushHub,
         queue: AgentQueue,
-    ) -> Result<(Arc<Self>, CacheUse), LoadError> {
-        contract::check_preamble(component)?;
-        let (component, cache_use) = engine.compile(component).map_err(|error| {
-            tracing::debug!(%error, "compiling");
-            contract::Misfit::Damaged
-        })?;
-        contract::check(&component)?;
-        let pre = linker::linker(engine.inner())
-            .map_err(LoadError::Host)?
-            .instantiate_pre(&component)
-            .and_then(PluginPre::new)
-            .map_err(|error| {
-                tracing::debug!(%error, "linking");
-                contract::Misfit::OtherTypes
-            })?;
+    ) -> Arc<Self> {
         let waiting = Semaphore::new(limits.waiting_calls);
-        let slot = Mutex::default();
-        Ok((
-            Arc::new(Self {
-                engine,
-                pre,
-                grants,
-                limits,
-                hub,
-                queue,
-                slot,
-                waiting,
-                lost: Notify::new(),
-            }),
-            cache_use,
-        ))
+        Arc::new(Self {
+            engine,
+            grants,
+            limits,
+            hub,
+            queue,
+            slot: Mutex::new(Slot::new(program)),
+            waiting,
+            lost: Notify::new(),
+        })
     }
 
     /// The connections that are held for this plugin.
@@ -271,7 +247,7 @@ impl PluginActor {
         store.limiter(|state| &mut state.store_limits);
         store.set_hostcall_fuel(self.limits.hostcall_bytes);
         store.set_epoch_deadline(self.engine.deadline_ticks(self.limits.life_cycle_call));
-        let instantiated = self.pre.instantiate_async(&mut store).await;
+        let instantiated = slot.program.instantiate(&mut store).await;
         match instantiated {
             Ok(plugin) => {
                 slot.running = Some(Running {

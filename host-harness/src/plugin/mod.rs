@@ -13,6 +13,7 @@ mod group;
 mod imports;
 mod linker;
 mod no_requests;
+mod program;
 mod slot;
 
 pub use actor::PluginActor;
@@ -22,6 +23,7 @@ pub use bindings::exports::tinyclaw::plugin::channel::{
 pub use bindings::exports::tinyclaw::plugin::tools::{Error as ToolError, Tool};
 pub use calls::{Connection, HttpAnswer, SocketAnswer};
 pub use grants::Grants;
+pub use program::Program;
 
 use crate::contract::Misfit;
 use bindings::tinyclaw::plugin::http_types as wit;

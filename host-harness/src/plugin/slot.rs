@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Store;
 
+use super::Program;
 use super::bindings::Plugin;
 use super::group::Group;
 use super::imports::State;
@@ -16,8 +17,9 @@ const APART: Duration = Duration::from_secs(60);
 const LONGEST_APART: Duration = Duration::from_secs(3_600);
 
 /// The instance, or why there is none.
-#[derive(Default)]
 pub(super) struct Slot {
+    /// What instances are made of.
+    pub(super) program: Program,
     pub(super) running: Option<Running>,
     /// Calls that have returned and whose changes are not lasting yet.
     pub(super) group: Group,
@@ -42,6 +44,19 @@ impl std::fmt::Debug for Slot {
 }
 
 impl Slot {
+    pub(super) fn new(program: Program) -> Self {
+        Self {
+            program,
+            running: None,
+            group: Group::default(),
+            apart: Duration::ZERO,
+            apart_until: None,
+            started: false,
+            strikes: 0,
+            not_before: None,
+        }
+    }
+
     /// Lets what the next call changes be made lasting with what others change, unless that has just gone wrong.
     pub(super) fn let_changes_wait(&mut self) {
         let may_wait = self.apart_until.is_none_or(|until| until <= Instant::now());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use host_harness::agent::{Agent, AgentQueue};
 use host_harness::engine::Engine;
 use host_harness::limits::Limits;
-use host_harness::plugin::{Grants, PluginActor};
+use host_harness::plugin::{Grants, PluginActor, Program};
 use host_harness::push::{End, PushHub, Reason};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -64,7 +64,7 @@ impl World {
         let hub = PushHub::new(&limits);
         let queue = AgentQueue::new(Arc::clone(&agent) as Arc<dyn Agent>, &limits);
         let engine = Arc::new(Engine::new(&shared_cache()).unwrap());
-        let plugin = PluginActor::load(engine, host_harness::DEFAULT_PLUGIN, grants, limits, hub, queue);
+        let program = Program::load(&engine, host_harness::DEFAULT_PLUGIN, None).unwrap();
         let log = Log::default();
         let mut world = Self {
             runtime: tokio::runtime::Builder::new_current_thread()
@@ -72,7 +72,7 @@ impl World {
                 .build()
                 .unwrap(),
             directory,
-            plugin: plugin.unwrap().0,
+            plugin: PluginActor::new(engine, program, grants, limits, hub, queue),
             agent,
             dispatch: log.dispatch(),
             log,

@@ -1,0 +1,66 @@
+//! A component that was found fit, compiled and linked: what instances are made of.
+
+use std::path::{Path, PathBuf};
+
+use wasmtime::Store;
+
+use super::bindings::{Plugin, PluginPre};
+use super::imports::State;
+use super::{LoadError, linker};
+use crate::contract::{self, Misfit};
+use crate::engine::{CacheUse, Engine};
+
+/// A plugin's program, without a state of its own. Clones share the machine code.
+#[derive(Clone)]
+pub struct Program {
+    pre: PluginPre<State>,
+    file: Option<PathBuf>,
+    cache_use: CacheUse,
+}
+
+impl Program {
+    /// Compiles and links a component; does not instantiate it. `file` is where it was read from; none for the one that is
+    /// built in.
+    ///
+    /// # Errors
+    /// When it is not a channel plugin of this contract.
+    pub fn load(engine: &Engine, component: &[u8], file: Option<PathBuf>) -> Result<Self, LoadError> {
+        contract::check_preamble(component)?;
+        let (component, cache_use) = engine.compile(component).map_err(|error| {
+            tracing::debug!(%error, "compiling");
+            Misfit::Damaged
+        })?;
+        contract::check(&component)?;
+        let pre = linker::linker(engine.inner())
+            .map_err(LoadError::Host)?
+            .instantiate_pre(&component)
+            .and_then(PluginPre::new)
+            .map_err(|error| {
+                tracing::debug!(%error, "linking");
+                Misfit::OtherTypes
+            })?;
+        Ok(Self { pre, file, cache_use })
+    }
+
+    /// Where it was read from; none for the one that is built in.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Where its machine code came from.
+    pub fn cache_use(&self) -> CacheUse {
+        self.cache_use
+    }
+
+    pub(super) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Plugin> {
+        self.pre.instantiate_async(store).await
+    }
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
