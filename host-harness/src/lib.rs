@@ -7,6 +7,7 @@
 pub mod settings;
 
 pub mod data_dir;
+mod files;
 
 pub mod limits;
 

@@ -1,6 +1,7 @@
 //! The command `host-harness`.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -63,6 +64,11 @@ enum Action {
         #[arg(long, value_enum, default_value_t)]
         priority: Urgency,
     },
+    /// Give the running plugin another program; nobody is disconnected. SIGHUP does it too, with the same file
+    Reload {
+        /// The component [default: the file that the running one came from]
+        file: Option<PathBuf>,
+    },
     /// Call one of the plugin's tools
     Tool {
         /// The tool's name
@@ -121,6 +127,13 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             source,
             priority,
         },
+        Action::Reload { file } => Command::Reload {
+            // The harness may have been started elsewhere.
+            file: file
+                .map(std::path::absolute)
+                .transpose()
+                .context("finding the component")?,
+        },
         Action::Tool { name, arguments } => Command::Tool { name, arguments },
     };
     match owner::ask(&settings, command)? {
@@ -144,15 +157,32 @@ fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let reloading = tokio::spawn(reload_on_hangup(settings.clone()));
         let end = async {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
         };
-        serve(settings, welcome, |line| println!("{line}"), end).await?;
-        Ok(())
+        let served = serve(settings, welcome, |line| println!("{line}"), end).await;
+        reloading.abort();
+        Ok(served?)
     })
+}
+
+/// Gives the running plugin the program anew on each SIGHUP, as the owner's command does.
+async fn reload_on_hangup(settings: Settings) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+    while hangup.recv().await.is_some() {
+        let settings = settings.clone();
+        let reload = move || owner::ask(&settings, Command::Reload { file: None });
+        match tokio::task::spawn_blocking(reload).await? {
+            Ok(Ok(_)) => {}
+            Ok(Err(sentence)) => tracing::error!("{sentence}"),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+    Ok(())
 }
 
 /// The log goes to standard error; `RUST_LOG` names other levels, as in `plugin=debug,info`.

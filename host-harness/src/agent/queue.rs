@@ -89,6 +89,8 @@ struct State {
     waiting: usize,
     /// Nothing is started any more.
     closed: bool,
+    /// Nothing is started for now.
+    paused: bool,
 }
 
 /// The messages of one user.
@@ -230,18 +232,35 @@ impl AgentQueue {
     /// Takes no message any more, and waits until all that are in the queue are answered.
     pub async fn drain(&self) {
         self.state().closed = true;
+        self.until(|state| state.waiting == 0 && state.running == 0).await;
+    }
+
+    async fn until(&self, is_reached: impl Fn(&State) -> bool) {
         loop {
             let idle = self.shared.idle.notified();
             tokio::pin!(idle);
             idle.as_mut().enable();
-            {
-                let state = self.state();
-                if state.waiting == 0 && state.running == 0 {
-                    return;
-                }
+            if is_reached(&self.state()) {
+                return;
             }
             idle.await;
         }
+    }
+
+    /// Starts no turn until [`AgentQueue::resume`]; those that run go on, and messages are taken as before.
+    pub fn pause(&self) {
+        self.state().paused = true;
+    }
+
+    /// Starts turns again after [`AgentQueue::pause`].
+    pub fn resume<E: Events>(&self, events: &Arc<E>) {
+        self.state().paused = false;
+        self.start_ready(events);
+    }
+
+    /// Waits until no turn runs. Meant for a queue that is paused.
+    pub async fn settled(&self) {
+        self.until(|state| state.running == 0).await;
     }
 
     /// Messages that wait, and messages that are being answered.
@@ -253,7 +272,7 @@ impl AgentQueue {
     fn start_ready<E: Events>(&self, events: &Arc<E>) {
         loop {
             let mut state = self.state();
-            if state.running >= self.shared.running {
+            if state.paused || state.running >= self.shared.running {
                 return;
             }
             let Some(user_id) = state.ready.pop_front() else { return };

@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::response::{self, Body};
-use crate::plugin::{self, Connection, PluginActor, SocketAnswer};
+use crate::plugin::{self, Accepted, PluginActor, SocketAnswer};
 use crate::push::{End, Held, Next, Reason};
 
 /// The only version there is.
@@ -42,7 +42,7 @@ pub(super) type Handover = Arc<Mutex<Option<Socket>>>;
 /// An accepted WebSocket.
 #[derive(Debug)]
 pub(super) struct Socket {
-    connection: Connection,
+    accepted: Accepted,
     upgrade: OnUpgrade,
     messages: Vec<String>,
     held: Held,
@@ -89,9 +89,9 @@ pub(super) async fn shake_hands(
         client,
     };
     match plugin.socket_open(connection, request, cut).await {
-        Ok(SocketAnswer::Accepted(messages, held)) => {
+        Ok(SocketAnswer::Accepted(messages, held, accepted)) => {
             let socket = Socket {
-                connection,
+                accepted,
                 upgrade,
                 messages,
                 held,
@@ -128,19 +128,18 @@ fn switching(accept: HeaderValue) -> Response<Body> {
 
 impl Socket {
     /// Holds the WebSocket until either side ends it or it is cut.
-    pub(super) async fn run(self, plugin: &Arc<PluginActor>, cut: &Notify) {
-        let connection = self.connection;
+    pub(super) async fn run(mut self, plugin: &Arc<PluginActor>, cut: &Notify) {
         tokio::select! {
             () = self.hold(plugin) => {}
             () = cut.notified() => {}
         }
-        if let Err(error) = plugin.socket_closed(connection).await {
+        if let Err(error) = plugin.socket_closed(self.accepted).await {
             tracing::debug!(%error, "saying that a socket is gone");
         }
     }
 
-    async fn hold(self, plugin: &Arc<PluginActor>) {
-        let upgraded = match self.upgrade.await {
+    async fn hold(&mut self, plugin: &Arc<PluginActor>) {
+        let upgraded = match (&mut self.upgrade).await {
             Ok(upgraded) => TokioIo::new(upgraded),
             Err(error) => return tracing::debug!(%error, "a socket's handshake"),
         };
@@ -149,7 +148,7 @@ impl Socket {
             .max_message_size(Some(bytes))
             .max_frame_size(Some(bytes));
         let mut socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
-        let end = match talk(&mut socket, plugin, self.connection, self.messages, &self.held).await {
+        let end = match self.talk(&mut socket, plugin).await {
             Ok(end) => end,
             Err(error) => return tracing::debug!(%error, "a socket"),
         };
@@ -165,58 +164,54 @@ impl Socket {
         // Either way the connection goes.
         let _ = tokio::time::timeout(CLOSING, closing).await;
     }
-}
 
-/// Carries messages both ways. An error means that the client has gone or broke the protocol.
-async fn talk<S>(
-    socket: &mut WebSocketStream<S>,
-    plugin: &Arc<PluginActor>,
-    connection: Connection,
-    first: Vec<String>,
-    held: &Held,
-) -> Result<Reason, Error>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    for message in first {
-        socket.send(Message::text(message)).await?;
-    }
-    let keep_alive = held.hold().keep_alive.clone();
-    let every = keep_alive
-        .as_ref()
-        .map_or(DEFAULT_KEEP_ALIVE, |keep_alive| keep_alive.every);
-    let mut ticks = interval_at(Instant::now() + every, every);
-    let life = sleep(held.hold().life);
-    tokio::pin!(life);
-    loop {
-        tokio::select! {
-            next = std::future::poll_fn(|cx| held.poll_next(cx.waker())) => match next {
-                Next::Frame(frame) => socket.send(text(frame)?).await?,
-                Next::End(End::Closed(reason)) => return Ok(reason),
-                Next::End(End::Answered(_) | End::Cut) => return Err(Error::ConnectionClosed),
-            },
-            message = socket.next() => match message.ok_or(Error::ConnectionClosed)?? {
-                Message::Text(message) => match plugin.socket_message(connection, &message).await {
-                    Ok(answers) => {
-                        for answer in answers {
-                            socket.send(Message::text(answer)).await?;
-                        }
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "handing over a socket's message");
-                        return Ok(reason(CloseCode::Again, "try again"));
-                    }
+    /// Carries messages both ways. An error means that the client has gone or broke the protocol.
+    async fn talk<S>(&mut self, socket: &mut WebSocketStream<S>, plugin: &Arc<PluginActor>) -> Result<Reason, Error>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        for message in self.messages.drain(..) {
+            socket.send(Message::text(message)).await?;
+        }
+        let (held, accepted) = (&self.held, &mut self.accepted);
+        let keep_alive = held.hold().keep_alive.clone();
+        let every = keep_alive
+            .as_ref()
+            .map_or(DEFAULT_KEEP_ALIVE, |keep_alive| keep_alive.every);
+        let mut ticks = interval_at(Instant::now() + every, every);
+        let life = sleep(held.hold().life);
+        tokio::pin!(life);
+        loop {
+            tokio::select! {
+                next = std::future::poll_fn(|cx| held.poll_next(cx.waker())) => match next {
+                    Next::Frame(frame) => socket.send(text(frame)?).await?,
+                    Next::End(End::Closed(reason)) => return Ok(reason),
+                    Next::End(End::Answered(_) | End::Cut) => return Err(Error::ConnectionClosed),
                 },
-                Message::Binary(_) => return Ok(reason(CloseCode::Unsupported, "text only")),
-                Message::Close(_) => return Err(Error::ConnectionClosed),
-                // The library answers pings itself.
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
-            },
-            _ = ticks.tick() => match &keep_alive {
-                Some(keep_alive) => socket.send(text(keep_alive.frame.clone())?).await?,
-                None => socket.send(Message::Ping(Bytes::new())).await?,
-            },
-            () = life.as_mut() => return Ok(reason(CloseCode::Normal, "come again")),
+                message = socket.next() => match message.ok_or(Error::ConnectionClosed)?? {
+                    Message::Text(message) => match plugin.socket_message(accepted, &message).await {
+                        Ok(None) => return Ok(reason(CloseCode::Restart, "reload")),
+                        Ok(Some(answers)) => {
+                            for answer in answers {
+                                socket.send(Message::text(answer)).await?;
+                            }
+                        }
+                        Err(error) => {
+                            tracing::debug!(%error, "handing over a socket's message");
+                            return Ok(reason(CloseCode::Again, "try again"));
+                        }
+                    },
+                    Message::Binary(_) => return Ok(reason(CloseCode::Unsupported, "text only")),
+                    Message::Close(_) => return Err(Error::ConnectionClosed),
+                    // The library answers pings itself.
+                    Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+                },
+                _ = ticks.tick() => match &keep_alive {
+                    Some(keep_alive) => socket.send(text(keep_alive.frame.clone())?).await?,
+                    None => socket.send(Message::Ping(Bytes::new())).await?,
+                },
+                () = life.as_mut() => return Ok(reason(CloseCode::Normal, "come again")),
+            }
         }
     }
 }

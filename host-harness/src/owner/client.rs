@@ -30,6 +30,9 @@ pub fn ask(settings: &Settings, command: Command) -> Result<Answer, ClientError>
     match UnixStream::connect(settings.data.owner_socket()) {
         Ok(stream) => ask_running(stream, &command),
         Err(_) => match settings.data.lock() {
+            Ok(_lock) if command.needs_harness() => Ok(Err(
+                "nothing runs on this data directory: the next start loads what is configured".to_owned(),
+            )),
             Ok(_lock) => Ok(by_itself(settings, command)?),
             // It runs and is just starting or ending.
             Err(error @ DataDirError::InUse { .. }) => Err(ServeError::from(error).into()),

@@ -1,11 +1,13 @@
 //! The owner's commands: to the running harness through a socket that only its user can open, or, when none runs, to
 //! the plugin itself.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plugin::{CallError, OutboundMessage, PluginActor, Priority};
+use crate::plugin::{CallError, OutboundMessage, PluginActor, Priority, UpgradeError, Upgraded};
 
 mod client;
 mod server;
@@ -42,6 +44,11 @@ pub enum Command {
         /// `low`, `normal`, `high` or `urgent`.
         priority: Urgency,
     },
+    /// Gives the running plugin another program.
+    Reload {
+        /// The component's file; where the running one came from when it is not named.
+        file: Option<PathBuf>,
+    },
 }
 
 /// How much a message matters.
@@ -66,6 +73,11 @@ impl Command {
     /// Whether the plugin has to be started for it.
     pub fn needs_start(&self) -> bool {
         matches!(self, Self::Nudge { .. })
+    }
+
+    /// Whether it is about the harness that runs, and has no sense without one.
+    pub fn needs_harness(&self) -> bool {
+        matches!(self, Self::Reload { .. })
     }
 
     /// Carries the command out.
@@ -106,6 +118,26 @@ impl Command {
                     pages => format!("Delivered to {user_id}, on {pages} open pages."),
                 })
             }
+            Self::Reload { file } => {
+                let running = plugin.file().await;
+                let file = file.or_else(|| running.clone()).ok_or(CommandError::BuiltIn)?;
+                let component = tokio::fs::read(&file)
+                    .await
+                    .map_err(|source| CommandError::Unreadable {
+                        file: file.clone(),
+                        source,
+                    })?;
+                let Upgraded { from, to, pause } = plugin.upgrade(component, file.clone()).await?;
+                let mut report = format!("Version {from} was replaced by {to}; nobody waited longer than {pause:.0?}.");
+                if running.as_ref() != Some(&file) {
+                    report.push_str(&format!(
+                        " The next start loads what is configured: write plugin = {:?} into config.toml to stay with this one.",
+                        file.display().to_string()
+                    ));
+                }
+                tracing::info!("{report}");
+                Ok(report)
+            }
         }
     }
 }
@@ -114,6 +146,12 @@ impl Command {
 enum CommandError {
     #[error(transparent)]
     Call(#[from] CallError),
+    #[error("the built-in plugin is part of the program: restart it, or name a file")]
+    BuiltIn,
+    #[error("reading {}: {source}", file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Upgrade(#[from] UpgradeError),
     #[error("this plugin has no tool whose name ends in `{0}`: see its tools, and use the command `tool`")]
     NoSuchTool(String),
 }

@@ -30,12 +30,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// One plugin.
 pub struct PluginActor {
-    engine: Arc<Engine>,
-    grants: Grants,
-    limits: Limits,
+    pub(super) engine: Arc<Engine>,
+    pub(super) grants: Grants,
+    pub(super) limits: Limits,
     hub: PushHub,
-    queue: AgentQueue,
-    slot: Mutex<Slot>,
+    pub(super) queue: AgentQueue,
+    pub(super) slot: Mutex<Slot>,
+    pub(super) upgrading: Mutex<()>,
     waiting: Semaphore,
     lost: Notify,
 }
@@ -72,6 +73,7 @@ impl PluginActor {
             hub,
             queue,
             slot: Mutex::new(Slot::new(program)),
+            upgrading: Mutex::default(),
             waiting,
             lost: Notify::new(),
         })
@@ -199,7 +201,7 @@ impl PluginActor {
         self.commit_group(&mut *self.slot.lock().await).await
     }
 
-    async fn commit_group(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
+    pub(super) async fn commit_group(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
         let calls = slot.group.len();
         if calls == 0 {
             return Ok(());
@@ -230,7 +232,7 @@ impl PluginActor {
     }
 
     /// Gives the slot an instance if it has none, and starts it if it is to be started.
-    async fn ensure_running(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
+    pub(super) async fn ensure_running(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
         if slot.running.as_ref().is_some_and(|running| running.entered) {
             self.lose(slot, "a call was given up in the middle");
         }
@@ -241,8 +243,9 @@ impl PluginActor {
         if let Some(wait) = slot.not_before.and_then(|at| at.checked_duration_since(now)) {
             return Err(CallError::Down { retry_after: wait });
         }
-        let state =
-            State::new(&self.grants, &self.limits, self.hub.clone(), self.queue.clone()).map_err(CallError::Host)?;
+        slot.last_instance += 1;
+        let (hub, queue) = (self.hub.clone(), self.queue.clone());
+        let state = State::new(slot.last_instance, &self.grants, &self.limits, hub, queue).map_err(CallError::Host)?;
         let mut store = Store::new(self.engine.inner(), state);
         store.limiter(|state| &mut state.store_limits);
         store.set_hostcall_fuel(self.limits.hostcall_bytes);
@@ -290,7 +293,7 @@ impl PluginActor {
     }
 
     /// Makes a call on the instance; gives what it asked for unreleased.
-    async fn enter<R, T>(
+    pub(super) async fn enter<R, T>(
         self: &Arc<Self>,
         slot: &mut Slot,
         time: Duration,
@@ -315,8 +318,7 @@ impl PluginActor {
             Ok(Ok(value)) => {
                 running.entered = false;
                 let effects = running.store.data_mut().end_call();
-                slot.strikes = 0;
-                slot.not_before = None;
+                slot.forget_failures();
                 Ok((settle(value), effects))
             }
             Ok(Err(trap)) => {

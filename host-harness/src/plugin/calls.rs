@@ -19,11 +19,23 @@ const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// Number of a WebSocket, never used twice while the harness runs.
 pub type Connection = u64;
 
+/// Number of an instance of the plugin, never used twice while the harness runs.
+pub(super) type Instance = u64;
+
+/// A WebSocket that the plugin has accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    connection: Connection,
+    /// For an instance that comes after the one that accepted it.
+    handshake: wit::Request,
+    by: Instance,
+}
+
 /// What becomes of a WebSocket's handshake.
 #[derive(Debug)]
 pub enum SocketAnswer {
     /// It is opened, and these messages are sent first.
-    Accepted(Vec<String>, Held),
+    Accepted(Vec<String>, Held, Accepted),
     /// It is answered with this instead.
     Refused(Response),
     /// It was to be held and there is no place.
@@ -158,47 +170,66 @@ impl PluginActor {
         let request = wit::Request::from(request);
         self.call_for_client(
             async |call| {
-                call.plugin
+                let instance = call.store.data().instance;
+                let opening = call
+                    .plugin
                     .tinyclaw_plugin_socket()
                     .call_open(call.store, connection, &request)
-                    .await
+                    .await?;
+                let accepted = Accepted {
+                    connection,
+                    handshake: request,
+                    by: instance,
+                };
+                Ok((opening, accepted))
             },
-            |opening| opened(self.hub(), opening, cut),
+            |(opening, accepted)| opened(self.hub(), opening, cut, accepted),
         )
         .await
     }
 
-    /// Hands over a client's message and gives those to send back.
+    /// Hands over a client's message and gives those to send back. An instance that does not know the connection, which
+    /// another one accepted, is given the handshake first; none if it refuses it.
     ///
     /// # Errors
     /// When it cannot be called.
     pub async fn socket_message(
         self: &Arc<Self>,
-        connection: Connection,
+        accepted: &mut Accepted,
         text: &str,
-    ) -> Result<Vec<String>, CallError> {
-        self.call_for_client(
-            async |call| {
-                call.plugin
-                    .tinyclaw_plugin_socket()
-                    .call_message(call.store, connection, text)
-                    .await
-            },
-            |messages| messages,
-        )
-        .await
+    ) -> Result<Option<Vec<String>>, CallError> {
+        let (answers, instance) = self
+            .call_for_client(
+                async |call| {
+                    let instance = call.store.data().instance;
+                    let socket = call.plugin.tinyclaw_plugin_socket();
+                    if instance != accepted.by {
+                        let (connection, handshake) = (accepted.connection, &accepted.handshake);
+                        let opening = socket.call_open(&mut *call.store, connection, handshake).await?;
+                        if matches!(opening, Opening::Refused(_)) {
+                            return Ok((None, instance));
+                        }
+                    }
+                    let answers = socket.call_message(&mut *call.store, accepted.connection, text).await?;
+                    Ok((Some(answers), instance))
+                },
+                |answered| answered,
+            )
+            .await?;
+        accepted.by = instance;
+        Ok(answers)
     }
 
     /// Says that a connection is gone.
     ///
     /// # Errors
     /// When it cannot be called.
-    pub async fn socket_closed(self: &Arc<Self>, connection: Connection) -> Result<(), CallError> {
+    pub async fn socket_closed(self: &Arc<Self>, accepted: Accepted) -> Result<(), CallError> {
         self.call(
             async |call| {
                 call.plugin
                     .tinyclaw_plugin_socket()
-                    .call_closed(call.store, connection)
+                    .call_closed(call.store, accepted.connection)
                     .await
             },
             |()| (),
@@ -207,11 +238,22 @@ impl PluginActor {
     }
 }
 
-fn opened(hub: &PushHub, opening: Opening, cut: &Arc<Notify>) -> SocketAnswer {
+/// The request of a visitor who comes for the first time, as the plugin gets it.
+pub(super) fn front_page() -> wit::Request {
+    wit::Request {
+        method: "GET".to_owned(),
+        target: "/".to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        client: std::net::Ipv4Addr::LOCALHOST.to_string(),
+    }
+}
+
+fn opened(hub: &PushHub, opening: Opening, cut: &Arc<Notify>, socket: Accepted) -> SocketAnswer {
     match opening {
         Opening::Refused(response) => SocketAnswer::Refused(response.into()),
         Opening::Accepted(accepted) => match hub.hold(accepted.hold.into(), Arc::clone(cut)) {
-            Ok(held) => SocketAnswer::Accepted(accepted.messages, held),
+            Ok(held) => SocketAnswer::Accepted(accepted.messages, held, socket),
             Err(Full) => SocketAnswer::Full,
         },
     }

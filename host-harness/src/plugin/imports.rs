@@ -12,7 +12,7 @@ use super::bindings::tinyclaw::plugin::{agent, commits, http_types, push, secret
 use super::bindings::wasi::logging::logging::{self, Level};
 use super::effects::{Effect, Effects};
 use super::no_requests::NoRequests;
-use super::{Grants, Response};
+use super::{Grants, Instance, Response};
 use crate::agent::AgentQueue;
 use crate::limits::Limits;
 use crate::push::{PushHub, Reason};
@@ -24,6 +24,8 @@ const USER_ID_BYTES: usize = 128;
 const TOPIC_BYTES: usize = 256;
 
 pub(crate) struct State {
+    /// Which instance this is the state of.
+    pub(super) instance: Instance,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     no_requests: NoRequests,
@@ -43,12 +45,19 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(super) fn new(grants: &Grants, limits: &Limits, hub: PushHub, queue: AgentQueue) -> wasmtime::Result<Self> {
+    pub(super) fn new(
+        instance: Instance,
+        grants: &Grants,
+        limits: &Limits,
+        hub: PushHub,
+        queue: AgentQueue,
+    ) -> wasmtime::Result<Self> {
         let mut wasi = WasiCtx::builder();
         // No call waits for a disk longer than for another thread to wait for it.
         wasi.allow_blocking_current_thread(true);
         wasi.preopened_dir(&grants.directory, "/", FsPerms::ReadWrite)?;
         Ok(Self {
+            instance,
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             no_requests: NoRequests,

@@ -15,15 +15,18 @@ mod linker;
 mod no_requests;
 mod program;
 mod slot;
+mod upgrade;
 
 pub use actor::PluginActor;
 pub use bindings::exports::tinyclaw::plugin::channel::{
     Delivery, Entry, Error as ChannelError, Metadata, OutboundMessage, Priority, Role,
 };
 pub use bindings::exports::tinyclaw::plugin::tools::{Error as ToolError, Tool};
-pub use calls::{Connection, HttpAnswer, SocketAnswer};
+use calls::Instance;
+pub use calls::{Accepted, Connection, HttpAnswer, SocketAnswer};
 pub use grants::Grants;
 pub use program::Program;
+pub use upgrade::{UpgradeError, Upgraded};
 
 use crate::contract::Misfit;
 use bindings::tinyclaw::plugin::http_types as wit;

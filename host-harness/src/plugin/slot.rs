@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Store;
 
-use super::Program;
 use super::bindings::Plugin;
 use super::group::Group;
 use super::imports::State;
+use super::{Instance, Program};
 
 /// Time for which each call is made lasting by itself after a group of them was lost: what fails then, such as a write
 /// to a full disk, fails alone. It doubles with each loss in a row.
@@ -21,6 +21,7 @@ pub(super) struct Slot {
     /// What instances are made of.
     pub(super) program: Program,
     pub(super) running: Option<Running>,
+    pub(super) last_instance: Instance,
     /// Calls that have returned and whose changes are not lasting yet.
     pub(super) group: Group,
     /// Until when, and for how long, each call is made lasting by itself.
@@ -48,6 +49,7 @@ impl Slot {
         Self {
             program,
             running: None,
+            last_instance: 0,
             group: Group::default(),
             apart: Duration::ZERO,
             apart_until: None,
@@ -79,6 +81,12 @@ impl Slot {
             running.store.data_mut().is_open = false;
         }
         std::mem::take(&mut self.group)
+    }
+
+    /// What has gone wrong does not count any more.
+    pub(super) fn forget_failures(&mut self) {
+        self.strikes = 0;
+        self.not_before = None;
     }
 
     /// Notes that a group could not be made lasting.

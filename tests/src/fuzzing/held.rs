@@ -2,6 +2,7 @@
 
 use std::task::{Poll, Waker};
 
+use host_harness::plugin::Accepted;
 use host_harness::push::{End, Held, Next};
 
 use super::account::Account;
@@ -16,11 +17,9 @@ pub(super) struct Connection {
 }
 
 /// In which form it gets what comes.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wire {
     Stream,
-    /// By the host's number of it.
-    Socket(u64),
+    Socket(Accepted),
     /// One response, later.
     Json,
 }
@@ -35,15 +34,28 @@ impl Connections {
         self.0.retain(|connection| connection.read(account, agent_has_failed));
     }
 
-    /// The latest socket of a browser: its place, and its number.
-    pub(super) fn socket(&self, browser: usize) -> Option<(usize, u64)> {
-        let connections = self.0.iter().enumerate().rev();
+    /// The latest socket of a browser.
+    pub(super) fn socket(&mut self, browser: usize) -> Option<&mut Accepted> {
+        let connections = self.0.iter_mut().rev();
         connections
-            .filter(|(_, connection)| connection.browser == browser)
-            .find_map(|(at, connection)| match connection.wire {
-                Wire::Socket(socket) => Some((at, socket)),
+            .filter(|connection| connection.browser == browser)
+            .find_map(|connection| match &mut connection.wire {
+                Wire::Socket(socket) => Some(socket),
                 Wire::Stream | Wire::Json => None,
             })
+    }
+
+    /// Takes the latest socket of a browser away.
+    pub(super) fn take_socket(&mut self, browser: usize) -> Option<Accepted> {
+        let is_socket = |connection: &Connection| matches!(connection.wire, Wire::Socket(_));
+        let at = self
+            .0
+            .iter()
+            .rposition(|connection| connection.browser == browser && is_socket(connection))?;
+        match self.0.remove(at).wire {
+            Wire::Socket(socket) => Some(socket),
+            Wire::Stream | Wire::Json => None,
+        }
     }
 
     /// Whether a friend has one.
@@ -57,7 +69,7 @@ impl Connection {
     /// Whether it is still held when all that has come is read.
     fn read(&self, account: &Account, agent_has_failed: bool) -> bool {
         loop {
-            match (self.held.poll_next(Waker::noop()), self.wire) {
+            match (self.held.poll_next(Waker::noop()), &self.wire) {
                 (Poll::Pending, _) => return true,
                 (Poll::Ready(Next::Frame(frame)), Wire::Stream) => {
                     check::stream(&frame);

@@ -74,8 +74,7 @@ impl<'a> Run<'a> {
             Line::Open(browser, target) => self.open(browser, &target).await,
             Line::Says(browser, text) => self.says(browser, &text).await,
             Line::Leaves(browser) => {
-                if let Some((at, socket)) = self.connections.socket(browser) {
-                    self.connections.0.remove(at);
+                if let Some(socket) = self.connections.take_socket(browser) {
                     plugin.socket_closed(socket).await.unwrap();
                 }
             }
@@ -186,10 +185,13 @@ impl<'a> Run<'a> {
         };
         let sent = self.account.sent_in(&request);
         self.last_socket += 1;
-        let socket = self.last_socket;
-        let answer = self.world.plugin.socket_open(socket, request, &Arc::default()).await;
+        let answer = self
+            .world
+            .plugin
+            .socket_open(self.last_socket, request, &Arc::default())
+            .await;
         match answer.unwrap() {
-            SocketAnswer::Accepted(messages, held) => {
+            SocketAnswer::Accepted(messages, held, socket) => {
                 messages.iter().for_each(|message| check::event(message));
                 self.connections.0.push(Connection {
                     browser,
@@ -209,9 +211,11 @@ impl<'a> Run<'a> {
     async fn says(&mut self, browser: usize, text: &str) {
         let text = self.filled(text);
         self.account.tells(&text);
-        // A socket that nobody has opened is one that an earlier instance has let in.
-        let socket = self.connections.socket(browser).map_or(u64::MAX, |(_, socket)| socket);
-        for message in self.world.plugin.socket_message(socket, &text).await.unwrap() {
+        let Some(socket) = self.connections.socket(browser) else {
+            return;
+        };
+        let answers = self.world.plugin.socket_message(socket, &text).await.unwrap();
+        for message in answers.into_iter().flatten() {
             check::event(&message);
             self.account.assert_no_secret(&message);
         }

@@ -1,0 +1,90 @@
+//! Directories as a whole: copied, exchanged and removed. What a plugin has put into its directory is not followed out of it.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::Path;
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+/// Copies a directory with all that is in it, for its user only. `to` must not exist. Symbolic links are copied as links.
+/// What was copied is on disk when this returns.
+///
+/// # Errors
+/// What the system says. A part may have been copied.
+pub(crate) fn copy_dir(from: &Path, to: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_dir(&entry.path(), &target)?;
+        } else if kind.is_symlink() {
+            symlink(fs::read_link(entry.path())?, &target)?;
+        } else if kind.is_file() {
+            fs::copy(entry.path(), &target)?;
+            File::open(&target)?.sync_all()?;
+        }
+    }
+    File::open(to)?.sync_all()
+}
+
+/// Lets two directories of one file system change their names, both or neither, and lastingly.
+///
+/// # Errors
+/// What the system says; nothing has changed then.
+pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?;
+    match one.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Removes a directory with all that is in it. It need not exist.
+///
+/// # Errors
+/// What the system says. A part may have been removed.
+pub(crate) fn remove_dir(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_copy_has_everything_and_nothing_from_elsewhere() {
+        let root = tempfile::tempdir().unwrap();
+        let (from, to) = (root.path().join("from"), root.path().join("to"));
+        fs::create_dir_all(from.join("inner")).unwrap();
+        fs::write(from.join("inner/file"), "own").unwrap();
+        fs::write(root.path().join("foreign"), "not the plugin's").unwrap();
+        symlink("../foreign", from.join("link")).unwrap();
+        copy_dir(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(to.join("inner/file")).unwrap(), "own");
+        assert_eq!(fs::read_link(to.join("link")).unwrap(), Path::new("../foreign"));
+        assert!(copy_dir(&from, &to).is_err(), "nothing is written over");
+    }
+
+    #[test]
+    fn directories_change_their_names() {
+        let root = tempfile::tempdir().unwrap();
+        let (one, other) = (root.path().join("one"), root.path().join("other"));
+        for path in [&one, &other] {
+            fs::create_dir(path).unwrap();
+            fs::write(path.join("name"), path.file_name().unwrap().as_encoded_bytes()).unwrap();
+        }
+        exchange(&one, &other).unwrap();
+        assert_eq!(fs::read_to_string(one.join("name")).unwrap(), "other");
+        assert_eq!(fs::read_to_string(other.join("name")).unwrap(), "one");
+        remove_dir(&one).unwrap();
+        remove_dir(&one).unwrap();
+        assert!(!one.exists());
+    }
+}
