@@ -25,6 +25,7 @@ mod host;
 mod markdown;
 mod nickname;
 mod origin;
+mod qr;
 mod random;
 mod rates;
 mod request;

@@ -8,6 +8,7 @@ use crate::cookie;
 use crate::event::{EndReason, Event};
 use crate::host::Host;
 use crate::nickname::Nickname;
+use crate::qr::{self, Drawing};
 use crate::rates::Act;
 use crate::request::Request;
 use crate::response::Response;
@@ -69,6 +70,9 @@ struct LinkAnswer<'a> {
     code: &'a str,
     url: String,
     expires_at: i64,
+    /// The QR code of `url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr: Option<Drawing>,
 }
 
 /// `GET /api/auth/status`. The cookie is set anew, so that it lives as long as it is used.
@@ -168,6 +172,7 @@ pub(super) fn link(service: &mut Service, host: &mut dyn Host, request: &Request
         200,
         &LinkAnswer {
             code: code.as_str(),
+            qr: qr::drawing(&url),
             url,
             expires_at: invite.expires_at_ms,
         },
