@@ -1,5 +1,5 @@
 //! Embeds every file of the page, with its type, its entity tag and a gzipped form, so that the component
-//! serves them without computing anything.
+//! serves them without computing anything. The page itself and the card are made once for each language.
 
 #![allow(
     clippy::expect_used,
@@ -8,6 +8,7 @@
     reason = "a build stops at the first thing wrong"
 )]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,53 +18,167 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
+const PAGE: &str = "index.html";
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// What the page and the card say of their language as they lie in the repository.
+const ENGLISH: &str = r#"lang="en" dir="ltr""#;
+
+/// A language, as its file in `page/texts` is called and says.
+struct Catalogue {
+    tag: String,
+    json: String,
+    texts: BTreeMap<String, String>,
+}
+
 fn main() {
-    let page = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo names the package's directory")).join("page");
-    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo names an output directory"));
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo names the package's directory"));
+    let page = root.join("page");
+    let card_path = root.join("src/routes/card.html");
+    let catalogues = catalogues(&page.join("texts"));
     println!("cargo::rerun-if-changed={}", page.display());
 
-    let mut paths: Vec<PathBuf> = fs::read_dir(&page)
-        .expect("the page's directory can be read")
-        .map(|entry| entry.expect("the page's directory can be read").path())
-        .filter(|path| content_type(path).is_some())
-        .collect();
-    paths.sort();
+    let mut assets = BTreeMap::new();
+    for path in files(&page) {
+        if let Some(content_type) = content_type(&path) {
+            assets.insert(name_of(&path), (content_type, read(&path)));
+        }
+    }
+    for Catalogue { tag, json, .. } in &catalogues {
+        let module = format!("import {{ speak }} from \"./texts.js\";\nspeak({});\n", json.trim());
+        assets.insert(format!("texts.{tag}.js"), (SCRIPT, module.into_bytes()));
+    }
+    let (_, index) = assets.remove(PAGE).expect("there is a page");
+    let (index, card) = (as_text(index), as_text(read(&card_path)));
 
     let mut table = String::from("[\n");
-    for path in paths {
-        println!("cargo::rerun-if-changed={}", path.display());
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .expect("file names of the page are text");
-        let content = fs::read(&path).expect("a file of the page can be read");
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&content).expect("memory can be written");
-        let gzipped = encoder.finish().expect("memory can be written");
-        let gzipped_path = out.join(format!("{name}.gz"));
-        fs::write(&gzipped_path, &gzipped).expect("the output directory can be written");
+    for (name, (content_type, content)) in &assets {
+        writeln!(table, "{},", asset(name, name, content_type, content)).expect("a string can be written");
+    }
+    table.push_str("]\n");
+    write_out("assets.in", table.as_bytes());
 
-        let mut tag = String::new();
-        for byte in Sha256::digest(&content).iter().take(8) {
-            write!(tag, "{byte:02x}").expect("a string can be written");
-        }
+    let mut table = format!("pub(crate) static ALL: [Language; {}] = [\n", catalogues.len());
+    for language in &catalogues {
+        let tag = &language.tag;
+        let page = in_language(&index, language, &catalogues);
+        let page = asset(PAGE, &format!("{tag}.html"), HTML, page.as_bytes());
+        let card = in_language(&card, language, &catalogues);
         writeln!(
             table,
-            "    Asset {{ name: {name:?}, content_type: {:?}, tag: {tag:?}, content: include_bytes!({path:?}), \
-             gzipped: include_bytes!({gzipped_path:?}) }},",
-            content_type(&path).expect("only files with a type are listed"),
+            "Language {{ tag: {tag:?}, page: {page}, card: {card:?}, unnamed_agent: {:?}, bad_invite: {:?}, \
+             too_many_codes: {:?} }},",
+            text(language, "agent.unnamed"),
+            text(language, "join.invalid"),
+            text(language, "join.too-many"),
         )
         .expect("a string can be written");
     }
-    table.push_str("]\n");
-    fs::write(out.join("assets.in"), table).expect("the output directory can be written");
+    let english = catalogues.iter().position(|language| language.tag == "en");
+    let english = english.expect("English is there");
+    writeln!(table, "];\nstatic ENGLISH: &Language = &ALL[{english}];").expect("a string can be written");
+    write_out("languages.in", table.as_bytes());
+}
+
+/// Every language, in the order of their tags.
+fn catalogues(directory: &Path) -> Vec<Catalogue> {
+    println!("cargo::rerun-if-changed={}", directory.display());
+    let read = |path: &PathBuf| {
+        let json = as_text(read(path));
+        let texts = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let tag = name_of(path).trim_end_matches(".json").to_owned();
+        Catalogue { tag, json, texts }
+    };
+    files(directory).iter().map(read).collect()
+}
+
+/// A template in a language: with its tag, its direction, its catalogue, and its texts where the template names them.
+fn in_language(template: &str, language: &Catalogue, all: &[Catalogue]) -> String {
+    let tag = &language.tag;
+    let direction = text(language, "language.direction");
+    assert!(template.contains(ENGLISH), "{ENGLISH} is missing");
+    let mut page = template
+        .replace(ENGLISH, &format!("lang=\"{tag}\" dir=\"{direction}\""))
+        .replace("texts.en.js", &format!("texts.{tag}.js"));
+    let offers: String = all
+        .iter()
+        .map(|Catalogue { tag, texts, .. }| {
+            let name = texts.get("language.name").map_or(tag, |name| name);
+            format!("<option value=\"{tag}\" lang=\"{tag}\">{name}</option>")
+        })
+        .collect();
+    page = page.replace("<!--languages-->", &offers);
+    while let Some((before, (key, after))) = page
+        .split_once("<!--text:")
+        .and_then(|(before, rest)| Some((before, rest.split_once("-->")?)))
+    {
+        page = format!("{before}{}{after}", escaped(text(language, key)));
+    }
+    page
+}
+
+fn text<'a>(language: &'a Catalogue, key: &str) -> &'a str {
+    let text = language.texts.get(key);
+    text.unwrap_or_else(|| panic!("{} has no {key:?}", language.tag))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+/// The `Asset` of this content, whose bytes are put into the output directory under the name `file`.
+fn asset(name: &str, file: &str, content_type: &str, content: &[u8]) -> String {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content).expect("memory can be written");
+    let gzipped = encoder.finish().expect("memory can be written");
+    let path = write_out(file, content);
+    let gzipped_path = write_out(&format!("{file}.gz"), &gzipped);
+    let mut tag = String::new();
+    for byte in Sha256::digest(content).iter().take(8) {
+        write!(tag, "{byte:02x}").expect("a string can be written");
+    }
+    format!(
+        "Asset {{ name: {name:?}, content_type: {content_type:?}, tag: {tag:?}, content: include_bytes!({path:?}), \
+         gzipped: include_bytes!({gzipped_path:?}) }}"
+    )
+}
+
+fn write_out(file: &str, content: &[u8]) -> PathBuf {
+    let path = PathBuf::from(env::var("OUT_DIR").expect("cargo names an output directory")).join(file);
+    fs::write(&path, content).expect("the output directory can be written");
+    path
+}
+
+/// The files in a directory, in the order of their names.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(directory)
+        .expect("the page's directories can be read")
+        .map(|entry| entry.expect("the page's directories can be read").path())
+        .filter(|path| path.is_file())
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    fs::read(path).expect("a file of the page can be read")
+}
+
+fn as_text(content: Vec<u8>) -> String {
+    String::from_utf8(content).expect("pages and catalogues are text")
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.expect("file names of the page are text").to_owned()
 }
 
 fn content_type(path: &Path) -> Option<&'static str> {
     Some(match path.extension()?.to_str()? {
-        "html" => "text/html; charset=utf-8",
+        "html" => HTML,
         "css" => "text/css; charset=utf-8",
-        "js" => "text/javascript; charset=utf-8",
+        "js" => SCRIPT,
         "svg" => "image/svg+xml",
         "webmanifest" => "application/manifest+json",
         "png" => "image/png",

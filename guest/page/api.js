@@ -3,8 +3,8 @@
 const DEADLINE_MS = 20_000;
 const RETRY_AFTER_DEFAULT_MS = 5_000;
 
-// Kinds: "offline" (no answer), "signed-out", "limited" (wait `retryAfterMs`), "down" (try later),
-// "refused" (the same request will never do; `message` is the server's sentence).
+// Kinds: "offline" (no answer), "signed-out", "limited" (wait `retryAfterMs`), "down" (try later), "too-long" and
+// "refused" (the same request will never do). `message` is the server's sentence, in English: not for a friend.
 export class ApiError extends Error {
   constructor(kind, message = "", retryAfterMs = 0) {
     super(message);
@@ -20,7 +20,7 @@ async function failure(response) {
   if (response.status === 401) return new ApiError("signed-out", sentence);
   if (response.status === 429) return new ApiError("limited", sentence, retryAfterMs);
   if (response.status >= 500 || response.status === 408) return new ApiError("down", sentence, retryAfterMs);
-  return new ApiError("refused", sentence);
+  return new ApiError(response.status === 413 ? "too-long" : "refused", sentence);
 }
 
 // Runs `use(response)` under the deadline; leaving it lets go of the connection.
@@ -54,6 +54,7 @@ export const redeem = (code, change = false) => request("/api/auth/redeem", { co
 export const deviceCode = () => request("/api/auth/link", {}, asJson);
 export const signOut = () => request("/api/auth/logout", {}, asJson);
 export const setNickname = (nickname) => request("/api/nickname", { nickname }, asJson);
+export const setLanguage = (language) => request("/api/language", { language }, asJson);
 export const stopAnswer = () => request("/api/chat/stop", {}, asJson);
 export const seen = (id) => request("/api/seen", { id }, asJson);
 

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { Chat } from "./chat.js";
 import { openSignIn } from "./signin.js";
 import { openJoin } from "./join.js";
-import { localise, setName, span, t } from "./texts.js";
+import { localise, setAgent, span, t } from "./texts.js";
 
 const RETRY_MS = 3_000;
 const SLOW_MS = 800;
@@ -68,7 +68,7 @@ async function start() {
     try {
       const session = await api.status();
       clearTimeout(slow);
-      setName("agent", session.agent || "");
+      setAgent(session.agent || "");
       return await startWith(code, session);
     } catch {
       clearTimeout(slow);

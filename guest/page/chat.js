@@ -7,7 +7,7 @@ import { Conversation } from "./conversation.js";
 import { Menu } from "./menu.js";
 import { Outbox } from "./outbox.js";
 import { Scroll } from "./scroll.js";
-import { setName, t } from "./texts.js";
+import { setAgent, t } from "./texts.js";
 import { Unread } from "./unread.js";
 
 const PAGE = 50;
@@ -173,7 +173,7 @@ export class Chat {
       case "text": return this.#piece(event);
       case "restarted": return this.conversation.restarted(event.message);
       case "done": return this.#state(event.message, "answered");
-      case "error": return this.#state(event.message, "failed", event.error);
+      case "error": return this.#state(event.message, "failed", "agent");
       case "seen": return this.unread.seenUpTo(event.id);
       case "nickname": return this.menu.setNickname(event.nickname);
       case "resync": return this.#catchUp();
@@ -280,9 +280,9 @@ export class Chat {
     this.#changed();
   }
 
-  #name(name) {
-    if (!name) return;
-    setName("agent", name);
+  #name(given) {
+    if (!given) return;
+    const name = setAgent(given);
     byId("agent-name").textContent = name;
     byId("avatar").textContent = Array.from(name.replace(/^the\s+/i, ""))[0]?.toLocaleUpperCase() ?? "";
     byId("empty").textContent = t("log.empty");

@@ -2,7 +2,7 @@
 
 import { messageBody } from "./api.js";
 import { keep, recall } from "./storage.js";
-import { number, t } from "./texts.js";
+import { counted, t } from "./texts.js";
 
 // What the server takes as one request body; a message is counted as it is sent.
 const BODY_BYTES = 64 * 1024;
@@ -105,13 +105,15 @@ export class Composer {
 
   #show() {
     const text = this.#field.value;
+    // Empty, it is in the direction of the page, as its placeholder is.
+    this.#field.dir = text ? "auto" : "";
     this.#field.style.height = "auto";
     this.#field.style.height = `${this.#field.scrollHeight}px`;
     this.#field.classList.toggle("tall", this.#field.scrollHeight > this.#field.clientHeight + 1);
     const left = BODY_BYTES - sizeOf(text.trim());
     this.#limit.textContent =
-      left < 0 ? t("composer.too-long", { count: number(-left) })
-      : left < WARN_BYTES ? t("composer.left", { count: number(left) })
+      left < 0 ? counted("composer.too-long", -left)
+      : left < WARN_BYTES ? counted("composer.left", left)
       : "";
     this.#limit.classList.toggle("over", left < 0);
     this.#send.disabled = !text.trim() || left < 0;

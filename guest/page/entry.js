@@ -1,7 +1,7 @@
 // One message on the page: its bubble, its time and state, and what surrounds it (day, "new" mark).
 
 import { rendered } from "./rich.js";
-import { dayKey, dayName, momentOf, t, timeOf } from "./texts.js";
+import { dayKey, dayName, failure, momentOf, t, timeOf } from "./texts.js";
 
 const GROUP_MS = 5 * 60_000;
 // States in which an own message still waits for something.
@@ -101,7 +101,7 @@ export class Entry {
     this.element.dataset.state = state;
     this.meta.replaceChildren(this.time);
     const words = SAID[state] && t(SAID[state]);
-    if (words) this.meta.append(make("span", "state", reason ? `${words} ${reason}` : words));
+    if (words) this.meta.append(make("span", "state", reason ? `${words} ${failure({ kind: reason })}` : words));
     if (state === "failed" || state === "unsent") this.#action("retry");
     if (state === "unsent") this.#action("discard");
   }

@@ -1,7 +1,7 @@
 // The joining view: asks before a link signs in, where it must not do so by itself.
 
 import * as api from "./api.js";
-import { isolated, span, t } from "./texts.js";
+import { span, t } from "./texts.js";
 
 const SENTENCES = { "signed-out": "join.invalid", limited: "signin.limited", offline: "signin.offline" };
 
@@ -10,7 +10,7 @@ export function openJoin({ code, invite, session, onJoined, onStay }) {
   const go = document.getElementById("join-go");
   const stay = document.getElementById("join-stay");
   const problem = document.getElementById("join-error");
-  const names = { name: isolated(invite.nickname), current: isolated(session.nickname ?? "") };
+  const names = { name: invite.nickname, current: session.nickname ?? "" };
   const say = (id, key) => { document.getElementById(id).textContent = t(key, names); };
 
   document.title = t("signin.title");

@@ -1,7 +1,10 @@
-// The menu in the header and its dialogs: nickname, another device, sign-out.
+// The menu in the header and its dialogs: settings, another device, sign-out.
 
 import * as api from "./api.js";
-import { t, timeOf } from "./texts.js";
+import { failure, language, t, timeOf } from "./texts.js";
+
+// Modules around a QR code that are light, by its standard.
+const QR_EDGE = 4;
 
 const byId = (id) => document.getElementById(id);
 
@@ -24,7 +27,7 @@ export class Menu {
       if (relatedTarget && !this.#button.parentElement.contains(relatedTarget)) this.#open(false);
     };
     document.addEventListener("pointerdown", this.#outside);
-    byId("menu-nickname").onclick = () => this.#rename();
+    byId("menu-settings").onclick = () => this.#settings();
     byId("menu-device").onclick = () => this.#addDevice();
     byId("menu-signout").onclick = () => this.#leave();
     for (const button of document.querySelectorAll("dialog [data-close]")) {
@@ -59,45 +62,54 @@ export class Menu {
     dialog.showModal();
   }
 
-  #rename() {
-    const dialog = byId("nickname-dialog");
+  #settings() {
+    const dialog = byId("settings-dialog");
     const field = byId("nickname");
-    const problem = byId("nickname-error");
+    const choice = byId("language");
+    const problem = byId("settings-error");
     dialog.querySelector("label").textContent = t("nickname.label");
     field.value = this.#nickname;
+    choice.value = language;
     problem.textContent = "";
     field.oninput = () => { problem.textContent = ""; };
-    byId("nickname-form").onsubmit = async (event) => {
+    byId("settings-form").onsubmit = async (event) => {
       event.preventDefault();
-      const nickname = field.value.trim();
-      if (!nickname || nickname === this.#nickname) {
-        if (nickname) dialog.close();
-        else problem.textContent = t("nickname.wrong");
+      problem.textContent = "";
+      if (!(await this.#rename(field.value.trim(), problem))) return;
+      if (choice.value !== language) {
+        // All of the page is in its language, so it is loaded again.
+        if (await this.#try(() => api.setLanguage(choice.value), problem)) location.reload();
         return;
       }
-      const answer = await this.#try(() => api.setNickname(nickname), problem);
-      if (!answer) return;
-      this.setNickname(answer.nickname ?? nickname);
-      this.#on.say(t("nickname.saved"));
+      this.#on.say(t("settings.saved"));
       dialog.close();
     };
     this.#show(dialog);
     field.select();
   }
 
+  // Whether the friend has this nickname now.
+  async #rename(nickname, problem) {
+    if (nickname === this.#nickname) return true;
+    const answer = await this.#try(() => api.setNickname(nickname), problem, "nickname.wrong");
+    if (answer) this.setNickname(answer.nickname ?? nickname);
+    return Boolean(answer);
+  }
+
   async #addDevice() {
     const problem = byId("device-error");
-    const fill = (lead, code) => {
+    const fill = (lead, code, qr) => {
       byId("device-lead").textContent = lead;
       byId("device-code").textContent = code;
+      draw(byId("device-qr"), qr);
     };
-    fill("", "");
+    fill("", "", null);
     problem.textContent = "";
     this.#show(byId("device-dialog"));
     const made = await this.#try(api.deviceCode, problem);
     if (!made) return;
     const address = new URL("/chat", made.url).href;
-    fill(t("device.lead", { address, time: timeOf(made.expires_at) }), made.code);
+    fill(t("device.lead", { address, time: timeOf(made.expires_at) }), made.code, made.qr);
   }
 
   #leave() {
@@ -111,14 +123,21 @@ export class Menu {
     this.#show(dialog);
   }
 
-  async #try(action, problem) {
+  // `refused` names what is said when the server does not accept what the friend has entered.
+  async #try(action, problem, refused = "failed.now") {
     try {
       return await action();
     } catch (error) {
       if (error.kind === "signed-out") this.#on.over();
-      else if (error.kind === "refused") problem.textContent = error.message || t("failed.now");
-      else problem.textContent = t(error.kind === "offline" ? "signin.offline" : "failed.now");
+      else problem.textContent = error.kind === "refused" ? t(refused) : failure(error);
       return null;
     }
   }
+}
+
+// Draws a QR code with the light edge that cameras look for.
+function draw(svg, qr) {
+  const side = (qr?.size ?? 0) + 2 * QR_EDGE;
+  svg.setAttribute("viewBox", `${-QR_EDGE} ${-QR_EDGE} ${side} ${side}`);
+  svg.firstElementChild.setAttribute("d", qr?.path ?? "");
 }

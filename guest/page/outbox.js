@@ -8,6 +8,8 @@ const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_LAST_MS = 30_000;
 // A server that keeps failing is not asked for ever without the friend's word.
 const TRIES = 6;
+// What the server says of the message itself, and would say again.
+const FINAL = new Set(["refused", "too-long"]);
 
 export class Outbox {
   #key;
@@ -18,7 +20,7 @@ export class Outbox {
   #closed = false;
 
   // `on` has `change(item)`, `accepted(item, id)` and `over()`. An item is `{id, text, at, state, reason}`
-  // with state "waiting", "sending", "busy" or "unsent".
+  // with state "waiting", "sending", "busy" or "unsent"; the reason of the last is the kind of an `ApiError`.
   constructor(username, on) {
     this.#key = `${username}:outbox`;
     this.#on = on;
@@ -94,9 +96,9 @@ export class Outbox {
       return false;
     }
     this.#failures += 1;
-    if (error.kind === "refused" || (error.kind === "down" && this.#failures >= TRIES)) {
+    if (FINAL.has(error.kind) || (error.kind === "down" && this.#failures >= TRIES)) {
       this.#failures = 0;
-      this.#update(item.id, { state: "unsent", reason: error.message });
+      this.#update(item.id, { state: "unsent", reason: error.kind });
       return true;
     }
     this.#on.change({ ...item, state: error.kind === "offline" ? "waiting" : "busy" });

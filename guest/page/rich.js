@@ -45,7 +45,8 @@ function copyButton(block) {
   return button;
 }
 
-async function copy(text) {
+// Whether a text could be put on the clipboard.
+export async function copy(text) {
   if (navigator.clipboard) {
     return navigator.clipboard.writeText(text).then(() => true, () => false);
   }

@@ -1,7 +1,8 @@
 // The sign-in view: one field for the invite code, and sentences that say what to do.
 
 import * as api from "./api.js";
-import { span, t } from "./texts.js";
+import { copy } from "./rich.js";
+import { failure, language, span, t } from "./texts.js";
 
 // What a person pastes or types, reduced to the code: a whole link, spaces and dashes of any kind are fine.
 export function codeFrom(typed) {
@@ -53,9 +54,47 @@ export function openSignIn(onSignedIn) {
   complain("");
   busy(false);
   field.oninput = () => complain("");
+  field.onpaste = (event) => {
+    const code = codeFrom(event.clipboardData.getData("text"));
+    if (!code) return;
+    event.preventDefault();
+    field.value = code;
+    complain("");
+  };
   form.onsubmit = (event) => {
     event.preventDefault();
     if (!button.disabled) redeem();
   };
+  offerAsking();
+  offerLanguages();
   if (matchMedia("(pointer: fine)").matches) field.focus();
+}
+
+// A request for a new invite, to be sent the way the first one came: there is no other way to whoever invited.
+function offerAsking() {
+  const byId = (id) => document.getElementById(id);
+  byId("ask-text").hidden = true;
+  byId("ask").onclick = async () => {
+    // Marks of direction beside an address would become part of the link.
+    const text = t("ask.text", { address: new URL("/chat", location.href).href }).replace(/[\u2068\u2069]/g, "");
+    if (navigator.share && (await navigator.share({ text }).then(() => true, ({ name }) => name === "AbortError"))) return;
+    byId("ask-done").textContent = t((await copy(text)) ? "ask.copied" : "ask.by-hand");
+    byId("ask-text").textContent = text;
+    byId("ask-text").hidden = false;
+  };
+}
+
+// The choice of a language. All of the page changes with it, so it is loaded again.
+function offerLanguages() {
+  const field = document.getElementById("signin-language");
+  field.value = language;
+  field.onchange = async () => {
+    try {
+      await api.setLanguage(field.value);
+      location.reload();
+    } catch (error) {
+      field.value = language;
+      document.getElementById("code-error").textContent = failure(error);
+    }
+  };
 }

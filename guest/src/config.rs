@@ -19,7 +19,8 @@ const HISTORY_COUNT: &str = "channels.friends.historyCount";
 const AGENT_NAME: &str = "agent.name";
 
 const DEFAULT_PORT: u16 = 3001;
-const DEFAULT_AGENT_NAME: &str = "the agent";
+/// What an agent is called whose owner gave it no name.
+pub(crate) const DEFAULT_AGENT_NAME: &str = "the agent";
 /// A week: long enough for a friend on holiday, short enough that a forgotten message is not a key for ever.
 const DEFAULT_INVITE_TTL: Duration = Duration::from_secs(7 * DAY_S);
 /// Shorter than this, something would be over before anybody could read it.

@@ -1,20 +1,41 @@
-//! The session cookie: reading it from a request and writing it to a response.
+//! The cookies of the session and of the language: reading them from a request and writing them to a response.
 
+use crate::languages::{self, Language};
 use crate::request::Request;
 use crate::token::Token;
 
 const NAME: &str = "tc_friend_session";
+const LANGUAGE: &str = "tc_friend_language";
 /// A year: a friend who comes once a month stays signed in.
 const MAX_AGE_S: u32 = 31_536_000;
 
 /// The session token a request carries, if one has the form of a token.
 pub(crate) fn read(request: &Request) -> Option<Token> {
+    values(request, NAME).find_map(Token::parse)
+}
+
+/// The language that was chosen in this browser.
+pub(crate) fn read_language(request: &Request) -> Option<&'static Language> {
+    values(request, LANGUAGE).find_map(languages::find)
+}
+
+fn values<'a>(request: &'a Request, name: &'a str) -> impl Iterator<Item = &'a str> {
     request
         .headers_named("cookie")
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == NAME)
-        .find_map(|(_, value)| Token::parse(value))
+        .filter(move |(other, _)| *other == name)
+        .map(|(_, value)| value)
+}
+
+/// The `set-cookie` value by which a browser remembers a choice of language. Set by the server, because some
+/// browsers forget within days what a page's own script sets.
+pub(crate) fn set_language(language: &Language, secure: bool) -> String {
+    format!(
+        "{LANGUAGE}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={MAX_AGE_S}{}",
+        language.tag,
+        attribute(secure)
+    )
 }
 
 /// The `set-cookie` value that signs a browser in.

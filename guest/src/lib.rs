@@ -22,6 +22,7 @@ mod entry;
 mod event;
 mod fetcher;
 mod host;
+mod languages;
 mod markdown;
 mod nickname;
 mod origin;

@@ -15,6 +15,7 @@ pub(crate) enum Route {
     Link,
     Logout,
     Nickname,
+    Language,
     Chat,
     Stop,
     History,
@@ -46,18 +47,14 @@ pub(crate) fn find(method: &str, path: &str) -> Result<Route, NoRoute> {
         "/api/auth/link" => (Route::Link, WRITE),
         "/api/auth/logout" => (Route::Logout, WRITE),
         "/api/nickname" => (Route::Nickname, WRITE),
+        "/api/language" => (Route::Language, WRITE),
         "/api/chat" => (Route::Chat, WRITE),
         "/api/chat/stop" => (Route::Stop, WRITE),
         "/api/history" => (Route::History, READ),
         "/api/seen" => (Route::Seen, WRITE),
         "/api/stream" | "/api/push" => (Route::Stream, READ),
         "/api/socket" => (Route::Socket, READ),
-        // The page has its own addresses: only there does it come with its policy.
-        _ => match path
-            .strip_prefix("/assets/")
-            .filter(|name| *name != assets::PAGE)
-            .and_then(assets::find)
-        {
+        _ => match path.strip_prefix("/assets/").and_then(assets::find) {
             Some(asset) => (Route::Asset(asset), READ),
             None => return Err(NoRoute::NotFound),
         },

@@ -86,8 +86,9 @@ impl Friend {
         connection.request(method, target, &headers, body);
         let incoming = connection.try_response()?;
         for (_, value) in incoming.headers.iter().filter(|(name, _)| name == "set-cookie") {
-            let (name, rest) = value.split_once('=').unwrap();
-            assert_eq!(name, COOKIE);
+            let Some(rest) = value.strip_prefix(COOKIE).and_then(|rest| rest.strip_prefix('=')) else {
+                continue;
+            };
             let (value, _) = rest.split_once(';').unwrap();
             if !value.is_empty() {
                 secrets::remember(value);

@@ -37,8 +37,8 @@ fn a_hostile_nickname_is_only_a_name() {
     tab.click("#menu-button");
     tab.wait_visible("#menu");
     assert_eq!(tab.text("#my-name"), nickname);
-    tab.click("#menu-nickname");
-    tab.wait_visible("#nickname-dialog");
+    tab.click("#menu-settings");
+    tab.wait_visible("#settings-dialog");
     assert_eq!(tab.value("document.querySelector('#nickname').value"), nickname);
     assert_eq!(tab.value("document.querySelectorAll('[onerror], [src=x]').length"), 0);
 }

@@ -8,7 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
-use friends_chat_tests::browser::{Browser, ENTER};
+use std::fs::File;
+use std::io::BufReader;
+
+use friends_chat_tests::browser::{Browser, ENTER, Tab};
 use friends_chat_tests::{COOKIE, Data, Harness, Invite};
 
 #[test]
@@ -188,6 +191,120 @@ fn another_device_is_let_in_by_a_code_from_this_one() {
         ("friend", "from the phone"),
         ("agent", "You said: from the phone"),
     ]);
+}
+
+#[test]
+fn another_device_scans_its_way_in() {
+    let harness = Harness::start();
+    let laptop = Browser::open(&harness);
+    let here = laptop.tab();
+    here.join(&harness.invite("john"));
+    here.click("#menu-button");
+    here.click("#menu-device");
+    here.wait("document.querySelector('#device-qr path').getAttribute('d') !== ''");
+    let code = here.text("#device-code");
+    let link = scanned(&here);
+    assert_eq!(link, format!("{}/chat?invite={code}", here.origin()));
+
+    // Where somebody else is signed in, the device asks.
+    let tablet = Browser::open(&harness);
+    let there = tablet.tab();
+    there.join(&harness.invite("jane"));
+    let target = link.strip_prefix(there.origin()).unwrap();
+    there.go(target);
+    there.wait_visible("#join");
+    assert_eq!(there.text("#join-go"), "Join as john");
+    there.click("#join-stay");
+    there.wait_online();
+
+    let phone = Browser::open(&harness);
+    let there = phone.tab();
+    there.go(target);
+    there.wait_online();
+    assert_eq!(there.value("document.querySelector('#my-name').textContent"), "john");
+    assert_eq!(there.address(), format!("{}/chat", there.origin()));
+}
+
+#[test]
+fn what_is_pasted_becomes_the_code() {
+    let harness = Harness::start();
+    let browser = Browser::open(&harness);
+    let tab = browser.tab();
+    let invite = harness.invite("john");
+    tab.go("/");
+    tab.wait_visible("#signin");
+    let bare = invite.code.replace('-', "");
+    for pasted in [
+        invite.link.clone(),
+        format!("Come and chat: <{}>", invite.link.to_lowercase()),
+        format!(" {}\n", invite.code.to_lowercase().replace('-', " – ")),
+        bare.clone(),
+    ] {
+        let paste = "const data = new DataTransfer();
+            data.setData('text', arguments[0]);
+            const event = new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true });
+            document.querySelector('#code').dispatchEvent(event);
+            return document.querySelector('#code').value;";
+        let value = tab.run(paste, &[pasted.clone().into()]);
+        assert_eq!(value, bare, "{pasted}");
+    }
+    tab.press("#code", ENTER);
+    tab.wait_online();
+}
+
+#[test]
+fn whoever_does_not_get_in_is_given_the_words_to_ask() {
+    let harness = Harness::start();
+    let browser = Browser::open(&harness);
+    let tab = browser.tab();
+    tab.go("/chat?invite=ABCD-EFGH-JKMN");
+    tab.wait_visible("#signin");
+    // Without a way to share, the words are put on the clipboard and shown.
+    tab.run(
+        "navigator.share = undefined; navigator.clipboard.writeText = async (text) => { window.copied = text; };",
+        &[],
+    );
+    tab.click("#ask");
+    tab.wait_visible("#ask-text");
+    let words = tab.text("#ask-text");
+    assert!(
+        words.ends_with(&format!("new invite?\n{}/chat", tab.origin())),
+        "{words}"
+    );
+    assert_eq!(tab.value("window.copied"), words);
+    assert!(tab.text("#ask-done").starts_with("Copied."));
+
+    // With one, it is the system's own.
+    tab.reload();
+    tab.wait_visible("#signin");
+    tab.run("navigator.share = async ({ text }) => { window.shared = text; };", &[]);
+    tab.click("#ask");
+    tab.wait("window.shared !== undefined");
+    assert_eq!(tab.value("window.shared"), words);
+    assert!(tab.value("document.querySelector('#ask-text').checkVisibility()") == false);
+}
+
+/// What a camera reads in front of this tab.
+fn scanned(tab: &Tab) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("picture.png");
+    tab.save_picture(&file);
+    let mut decoder = png::Decoder::new(BufReader::new(File::open(file).unwrap()));
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    let (width, height) = (
+        usize::try_from(info.width).unwrap(),
+        usize::try_from(info.height).unwrap(),
+    );
+    let samples = info.color_type.samples();
+    let grey = |x, y| pixels[y * info.line_size + x * samples];
+    let mut picture = rqrr::PreparedImage::prepare_from_greyscale(width, height, grey);
+    let grids = picture.detect_grids();
+    assert_eq!(grids.len(), 1, "one code is in sight");
+    let (_, text) = grids[0].decode().unwrap();
+    text
 }
 
 /// What a sentence says, without the marks around names that keep their direction.

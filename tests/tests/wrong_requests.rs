@@ -230,6 +230,7 @@ fn wrong_methods_learn_the_right_ones() {
         "/api/auth/redeem",
         "/api/auth/logout",
         "/api/nickname",
+        "/api/language",
         "/api/chat",
         "/api/chat/stop",
         "/api/seen",

@@ -69,6 +69,7 @@ fn dispatch(service: &mut Service, host: &mut dyn Host, request: &Request, route
         Route::Link => auth::link(service, host, request),
         Route::Logout => auth::logout(service, host, request),
         Route::Nickname => auth::nickname(service, host, request),
+        Route::Language => page::language(service, request),
         Route::Chat => chat::say(service, host, request),
         Route::Stop => chat::stop(service, host, request),
         Route::History => history::history(service, host, request),

@@ -1,10 +1,14 @@
 //! The page and its files, and the invite link that leads to it.
 
-use super::{Problem, auth};
-use crate::assets::{self, Asset};
-use crate::config::Join;
+use serde::{Deserialize, Serialize};
+
+use super::{Problem, auth, body};
+use crate::assets::Asset;
+use crate::config::{DEFAULT_AGENT_NAME, Join};
+use crate::cookie;
 use crate::fetcher;
 use crate::host::Host;
+use crate::languages::{self, Language};
 use crate::request::Request;
 use crate::response::Response;
 use crate::service::Service;
@@ -18,40 +22,43 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// Where a sentence for the friend goes.
 const NOTICE_MARK: &str = "<!--notice-->";
 
-/// What messengers show of an invite link. Says nothing that the link itself does not.
-const CARD: &str = include_str!("card.html");
-const AGENT_MARK: &str = "<!--agent-->";
+/// Where the agent's name goes in the card that messengers show of an invite link. The card says nothing that the
+/// link itself does not.
+const AGENT_MARK: &str = "{agent}";
 
-const BAD_INVITE: &str =
-    "This invite link is not valid any more. Links work once and for a limited time: please ask for a new one.";
+#[derive(Deserialize)]
+struct LanguageBody {
+    language: String,
+}
 
-const TOO_MANY_CODES: &str =
-    "Too many wrong codes were tried. Please wait a little, then open the link again: it has not been used up.";
+#[derive(Serialize)]
+struct LanguageAnswer {
+    ok: bool,
+    language: &'static str,
+}
 
 /// `GET /` and `GET /chat`, with or without an invite.
 pub(super) fn page(service: &mut Service, host: &mut dyn Host, request: &Request) -> Result<Response, Problem> {
-    let Some(index) = assets::find(assets::PAGE) else {
-        return Ok(Response::error(404, "Not found"));
-    };
+    let language = languages::of(request);
     let Some(code) = request.query_value("invite").filter(|_| request.path == "/chat") else {
-        return Ok(secured(asset(request, index)));
+        return Ok(secured(language, asset(request, &language.page)));
     };
     if !fetcher::is_visit(request) {
-        return Ok(card(&service.settings.agent_name));
+        return Ok(card(language, &service.settings.agent_name));
     }
     let joined = match service.settings.join {
         Join::Open => auth::sign_in(service, host, request, &code, false).map(|(_, cookie)| Some(cookie)),
         Join::Click => auth::invited(service, host, request, &code).map(|_| None),
     };
     match joined {
-        Ok(Some(cookie)) => Ok(secured(Response::new(302, "text/plain; charset=utf-8", ""))
+        Ok(Some(cookie)) => Ok(secured(language, Response::new(302, "text/plain; charset=utf-8", ""))
             .with("location", "/chat")
             .with("set-cookie", cookie)),
         // The page has the code from its address, and asks.
-        Ok(None) | Err(Problem::SignedInAs(_)) => Ok(with_notice(index, "")),
-        Err(Problem::InvalidCode) => Ok(with_notice(index, BAD_INVITE)),
+        Ok(None) | Err(Problem::SignedInAs(_)) => Ok(with_notice(language, "")),
+        Err(Problem::InvalidCode) => Ok(with_notice(language, language.bad_invite)),
         Err(Problem::TooManyCodes(too_many)) => {
-            let mut page = with_notice(index, TOO_MANY_CODES);
+            let mut page = with_notice(language, language.too_many_codes);
             page.status = 429;
             Ok(page.with("retry-after", too_many.retry_after_ms.div_ceil(1_000).to_string()))
         }
@@ -86,19 +93,46 @@ pub(super) fn asset(request: &Request, asset: &'static Asset) -> Response {
         .with("cross-origin-resource-policy", "same-origin")
 }
 
-fn with_notice(index: &Asset, sentence: &str) -> Response {
-    let page = String::from_utf8_lossy(index.content).replace(NOTICE_MARK, &html_escaped(sentence));
-    secured(Response::new(200, index.content_type, page))
+/// `POST /api/language`: the choice of a language, which the browser keeps: it is right before anybody has signed in,
+/// and another device has a language of its own.
+pub(super) fn language(service: &Service, request: &Request) -> Result<Response, Problem> {
+    let LanguageBody { language } = body(request)?;
+    let Some(language) = languages::find(&language) else {
+        let offered: Vec<&str> = languages::ALL.iter().map(|language| language.tag).collect();
+        return Err(Problem::Shape(format!(
+            "language must be one of {}",
+            offered.join(", ")
+        )));
+    };
+    let answer = LanguageAnswer {
+        ok: true,
+        language: language.tag,
+    };
+    let cookie = cookie::set_language(language, service.settings.base_url.is_https());
+    Ok(Response::json(200, &answer).with("set-cookie", cookie))
 }
 
-fn card(agent: &str) -> Response {
-    let page = CARD.replace(AGENT_MARK, &html_escaped(agent));
-    secured(Response::new(200, "text/html; charset=utf-8", page))
+fn with_notice(language: &Language, sentence: &str) -> Response {
+    let page = &language.page;
+    let content = String::from_utf8_lossy(page.content).replace(NOTICE_MARK, &html_escaped(sentence));
+    secured(language, Response::new(200, page.content_type, content))
 }
 
-fn secured(response: Response) -> Response {
+fn card(language: &Language, agent: &str) -> Response {
+    let agent = if agent == DEFAULT_AGENT_NAME {
+        language.unnamed_agent
+    } else {
+        agent
+    };
+    let page = language.card.replace(AGENT_MARK, &html_escaped(agent));
+    secured(language, Response::new(200, language.page.content_type, page))
+}
+
+fn secured(language: &Language, response: Response) -> Response {
     response
         .with("content-security-policy", CONTENT_SECURITY_POLICY)
+        .with("content-language", language.tag)
+        .with("vary", "accept-encoding, accept-language, cookie")
         .with("referrer-policy", "no-referrer")
         .with("cross-origin-opener-policy", "same-origin")
 }

@@ -12,7 +12,7 @@ use super::{Tab, base64, logs, webdriver};
 use crate::Harness;
 
 /// Nothing on the screen, nothing of its own on the network, and no name but the harness's leads anywhere.
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 9] = [
     "--headless=new",
     "--disable-gpu",
     "--disable-quic",
@@ -22,7 +22,6 @@ const FLAGS: [&str; 10] = [
     "--disable-sync",
     "--no-proxy-server",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
-    "--lang=en-US",
 ];
 
 /// A browser of one friend. Dropped, it is closed, and fails the test if it saw what must not be.
@@ -50,8 +49,14 @@ impl Browser {
     /// Opens a browser that may talk to this harness, or another one on its port, and nobody else.
     #[track_caller]
     pub fn open(harness: &Harness) -> Self {
+        Self::open_in(harness, "en-US")
+    }
+
+    /// As [`Browser::open`], for somebody who reads these languages, as `pt-BR,en`.
+    #[track_caller]
+    pub fn open_in(harness: &Harness, languages: &str) -> Self {
         Self {
-            session: Arc::new(Session::open()),
+            session: Arc::new(Session::open(languages)),
             origin: format!("http://localhost:{}", harness.address().port()),
             provoked: Mutex::default(),
             requested: Mutex::default(),
@@ -121,11 +126,12 @@ impl Drop for Browser {
 }
 
 impl Session {
-    fn open() -> Self {
+    fn open(languages: &str) -> Self {
         let driver = Driver::shared();
         let profile = tempfile::tempdir().unwrap();
         let mut flags: Vec<String> = FLAGS.map(str::to_owned).into();
         flags.push(format!("--user-data-dir={}", profile.path().display()));
+        flags.push(format!("--accept-lang={languages}"));
         // Chromium's own sandbox cannot be made by root.
         if rustix::process::geteuid().is_root() {
             flags.push("--no-sandbox".to_owned());

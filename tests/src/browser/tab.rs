@@ -80,6 +80,14 @@ impl Tab {
         self.wait("document.visibilityState === 'visible'");
     }
 
+    /// Gives the page this much room, as on a phone that is so wide and high in CSS pixels.
+    #[track_caller]
+    pub fn resize(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": true });
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
+        self.wait(&format!("innerWidth === {width}"));
+    }
+
     /// Runs the body of a function in the page and gives what it returns.
     #[track_caller]
     pub fn run(&self, script: &str, arguments: &[Value]) -> Value {

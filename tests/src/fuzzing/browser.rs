@@ -84,13 +84,14 @@ impl Browser {
         self.keep(&response);
     }
 
-    /// Keeps the cookie that a response sets, or forgets the one it clears; whether there was one.
+    /// Keeps the session's cookie that a response sets, or forgets the one it clears; whether there was one.
     pub(super) fn keep(&mut self, response: &Response) -> bool {
         let Some(value) = header(response, "set-cookie") else {
             return false;
         };
-        let (name, rest) = value.split_once('=').unwrap();
-        assert_eq!(name, COOKIE);
+        let Some(rest) = value.strip_prefix(COOKIE).and_then(|rest| rest.strip_prefix('=')) else {
+            return false;
+        };
         let (value, _) = rest.split_once(';').unwrap();
         self.cookie = (!value.is_empty()).then(|| value.to_owned());
         true

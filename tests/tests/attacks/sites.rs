@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Every address that changes something, with a body that would.
-fn changes() -> [(&'static str, Value); 8] {
+fn changes() -> [(&'static str, Value); 9] {
     [
         ("/api/chat", json!({ "message": "sent by another site" })),
         ("/api/chat/stop", json!({})),
         ("/api/nickname", json!({ "nickname": "Mallory" })),
+        ("/api/language", json!({ "language": "ja" })),
         ("/api/seen", json!({ "id": 1_000_000 })),
         ("/api/auth/link", json!({})),
         ("/api/auth/invite", json!({ "code": "0000-0000-0000" })),
