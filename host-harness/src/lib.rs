@@ -12,6 +12,7 @@ mod files;
 pub mod limits;
 
 pub mod contract;
+mod descriptors;
 pub mod engine;
 pub mod plugin;
 

@@ -35,6 +35,21 @@ pub struct Limits {
     pub held_bytes: usize,
     /// Connections held at a time. Each costs a few KiB and a descriptor.
     pub held_connections: usize,
+    /// Connections open at a time, each a descriptor; fewer where the process may not have as many.
+    pub connections: usize,
+    /// Connections of one address, of IPv6 of one /64, which is what one customer has. A browser opens six, so this
+    /// is a school behind one address, and it takes forty such to fill the house. Trusted proxies have no such bound.
+    pub connections_per_address: usize,
+    /// HTTP/2 streams of one connection: the fewest that its standard advises (RFC 9113, section 6.5.2).
+    pub streams_per_connection: u32,
+    /// Bytes of a request's head.
+    pub head_bytes: usize,
+    /// Time for a TLS handshake, which is a few hundred milliseconds on a bad line.
+    pub handshake: Duration,
+    /// Time in which a client that is written to takes at least one byte more.
+    pub write: Duration,
+    /// Time that an HTTP/2 connection stays open without a request. HTTP/1.1 has the time for a head.
+    pub idle: Duration,
     /// Bytes of a request's body. The plugin may allow less; ours allows 64 KiB.
     pub body_bytes: usize,
     /// Time for a request's head to arrive.
@@ -71,6 +86,13 @@ impl Default for Limits {
             held_frames: 256,
             held_bytes: 1 << 20,
             held_connections: 20_000,
+            connections: 20_000,
+            connections_per_address: 500,
+            streams_per_connection: 100,
+            head_bytes: 64 << 10,
+            handshake: Duration::from_secs(10),
+            write: Duration::from_secs(60),
+            idle: Duration::from_secs(120),
             body_bytes: 256 << 10,
             head: Duration::from_secs(10),
             body: Duration::from_secs(30),

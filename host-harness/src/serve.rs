@@ -10,12 +10,12 @@ use tokio::net::TcpListener;
 use crate::agent::{AgentError, AgentQueue, Notes};
 use crate::data_dir::DataDirError;
 use crate::engine::Engine;
-use crate::http::Server;
+use crate::http::{Server, Tls, TlsError};
 use crate::limits::Limits;
 use crate::owner::{OwnerServer, OwnerServerError};
 use crate::plugin::{CallError, Grants, LoadError, PluginActor, Program};
 use crate::push::{End, PushHub, Reason};
-use crate::settings::{Settings, local_url};
+use crate::settings::Settings;
 
 /// Time for connections to end after the plugin has stopped: enough to write what they have.
 const CONNECTIONS_END: Duration = Duration::from_secs(2);
@@ -71,6 +71,9 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
+    /// The certificate or its key.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The owner's socket.
     #[error(transparent)]
     Owner(#[from] OwnerServerError),
@@ -150,6 +153,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let _lock = settings.data.lock()?;
     let is_new = settings.data.is_new();
+    let tls = settings.tls.clone().map(Tls::load).transpose()?;
     let listener = listen(&settings.host, settings.port).await?;
     let port = listener.local_addr().map_or(settings.port, |address| address.port());
     let host = Host::load(settings, port)?;
@@ -157,10 +161,7 @@ pub async fn serve(
     plugin.start().await.map_err(ServeError::Start)?;
     let owner = OwnerServer::bind(&settings.data.owner_socket())?;
 
-    say(&format!(
-        "The chat is at {}",
-        settings.base_url.clone().unwrap_or_else(|| local_url(port))
-    ));
+    say(&format!("The chat is at {}", settings.base_url(port)));
     if let Some(name) = welcome.first_friend.filter(|_| is_new) {
         let arguments = serde_json::json!({ "username": name }).to_string();
         let invite = crate::owner::Command::ToolEnding {
@@ -172,7 +173,7 @@ pub async fn serve(
         }
     }
 
-    let server = Server::new(Arc::clone(&plugin), settings.proxies.clone());
+    let server = Server::new(Arc::clone(&plugin), settings.proxies.clone(), tls);
     let healing = tokio::spawn(Arc::clone(&plugin).heal());
     let serving = server.run(listener);
     tokio::pin!(serving);

@@ -12,7 +12,7 @@ use toml::Table;
 
 use crate::agent::{AgentChoice, Key};
 use crate::data_dir::{DataDir, DataDirError};
-use crate::http::{Proxies, network};
+use crate::http::{Proxies, TlsFiles, network};
 
 /// Where the data lies when nothing is said.
 const DATA: &str = "data";
@@ -62,6 +62,12 @@ pub struct Overrides {
     /// Address or network of a reverse proxy that tells the client's address; may be repeated [default: none]
     #[arg(long, env = "HARNESS_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',', value_parser = network, global = true)]
     pub trusted_proxy: Vec<IpNet>,
+    /// File of PEM with the certificate and its issuers', for https without a proxy [default: none]
+    #[arg(long, env = "HARNESS_TLS_CERT", value_name = "FILE", global = true)]
+    pub tls_cert: Option<PathBuf>,
+    /// File of PEM with the certificate's private key [default: none]
+    #[arg(long, env = "HARNESS_TLS_KEY", value_name = "FILE", global = true)]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// The configuration file.
@@ -76,6 +82,16 @@ struct ConfigFile {
     channels: BTreeMap<String, Table>,
     secrets: Option<Vec<String>>,
     proxy: Proxies,
+    tls: TlsSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TlsSection {
+    /// As `--tls-cert`.
+    cert: Option<PathBuf>,
+    /// As `--tls-key`.
+    key: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -120,6 +136,8 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// The reverse proxies in front.
     pub proxies: Proxies,
+    /// The certificate and its key, where the harness itself speaks TLS.
+    pub tls: Option<TlsFiles>,
     /// Names of the secrets that the plugin is granted.
     pub secrets: Vec<String>,
     /// Prefix of the plugin's configuration keys, for example `channels.friends`.
@@ -161,6 +179,9 @@ pub enum SettingsError {
     /// No base URL.
     #[error("`{0}` is no base URL: give it as http://host:port or https://host, without a path behind it")]
     BaseUrl(String),
+    /// A certificate without a key, or a key without a certificate.
+    #[error("--tls-cert and --tls-key belong together: give both, or neither")]
+    HalfTls,
     /// No data directory.
     #[error(transparent)]
     Data(#[from] DataDirError),
@@ -213,6 +234,11 @@ impl Settings {
             .or(section.base_url)
             .map(checked_base_url)
             .transpose()?;
+        let tls = match (overrides.tls_cert.or(file.tls.cert), overrides.tls_key.or(file.tls.key)) {
+            (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
+            (None, None) => None,
+            _ => return Err(SettingsError::HalfTls),
+        };
         let mut proxies = file.proxy;
         if !overrides.trusted_proxy.is_empty() {
             proxies.trusted = overrides.trusted_proxy;
@@ -226,6 +252,7 @@ impl Settings {
             port: overrides.port.or(section.port).unwrap_or(PORT),
             base_url,
             proxies,
+            tls,
             secrets: file.secrets.unwrap_or_else(|| vec!["invite-key".to_owned()]),
             section: section_name,
             plugin_config,
@@ -237,10 +264,18 @@ impl Settings {
         self.plugin_config.get("agent.name").map_or(AGENT_NAME, String::as_str)
     }
 
+    /// Where the chat is when it is served on `port`: on this machine, when no public URL is set.
+    pub fn base_url(&self, port: u16) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.base_url
+            .clone()
+            .unwrap_or_else(|| format!("{scheme}://localhost:{port}"))
+    }
+
     /// The plugin's configuration when it is served on `port`.
     pub fn plugin_config(&self, port: u16) -> BTreeMap<String, String> {
         let mut config = self.plugin_config.clone();
-        let base_url = self.base_url.clone().unwrap_or_else(|| local_url(port));
+        let base_url = self.base_url(port);
         for (key, value) in [
             ("host", self.host.clone()),
             ("port", port.to_string()),
@@ -261,11 +296,6 @@ impl Settings {
             None => Ok(crate::DEFAULT_PLUGIN.into()),
         }
     }
-}
-
-/// Where the chat is when no public URL is set.
-pub fn local_url(port: u16) -> String {
-    format!("http://localhost:{port}")
 }
 
 fn read_key(path: &Path) -> Result<Option<Key>, SettingsError> {

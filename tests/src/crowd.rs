@@ -68,6 +68,13 @@ impl Visitor {
         (status, sets_cookie)
     }
 
+    /// Whether the harness closes the connection, instead of answering what is sent now.
+    pub fn is_closed_after(&mut self, bytes: &[u8]) -> bool {
+        // A closed connection may say so by a reset.
+        let _ = self.stream.get_mut().write_all(bytes);
+        matches!(self.stream.fill_buf(), Ok([]) | Err(_))
+    }
+
     fn line(&mut self) -> String {
         let mut line = String::new();
         assert!(self.stream.read_line(&mut line).unwrap() > 0, "the connection ended");

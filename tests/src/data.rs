@@ -10,7 +10,7 @@ use std::sync::{Arc, Once};
 use crate::{Harness, Outcome, Process};
 
 /// Variables of the environment that the harness reads: a test says all that matters itself.
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 13] = [
     "HARNESS_AGENT",
     "HARNESS_AGENT_KEY",
     "HARNESS_AGENT_KEY_FILE",
@@ -19,6 +19,8 @@ const VARIABLES: [&str; 11] = [
     "HARNESS_DATA",
     "HARNESS_PLUGIN",
     "HARNESS_PORT",
+    "HARNESS_TLS_CERT",
+    "HARNESS_TLS_KEY",
     "HARNESS_TRUSTED_PROXIES",
     "HOST",
     "RUST_LOG",

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep};
 
 use crate::push::{End, Held, Next};
@@ -19,11 +20,15 @@ pub(super) struct HeldBody {
     keep_alive: Option<Interval>,
     life: Pin<Box<Sleep>>,
     ended: bool,
+    _alive: Alive,
 }
+
+/// Tells its receiver, by being dropped, that the body is.
+pub(super) type Alive = oneshot::Sender<Infallible>;
 
 impl HeldBody {
     /// A stream that begins with `beginning`.
-    pub(super) fn new(beginning: Bytes, held: Held) -> Self {
+    pub(super) fn new(beginning: Bytes, held: Held, alive: Alive) -> Self {
         let hold = held.hold();
         let keep_alive = hold.keep_alive.as_ref().map(|keep_alive| {
             let mut interval = interval_at(Instant::now() + keep_alive.every, keep_alive.every);
@@ -37,6 +42,7 @@ impl HeldBody {
             keep_alive,
             life,
             ended: false,
+            _alive: alive,
         }
     }
 }

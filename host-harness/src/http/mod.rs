@@ -1,10 +1,17 @@
 //! The web side: takes requests from sockets, in full and within bounds, and writes what the plugin answers.
 
 mod client_address;
+mod connection;
 mod held;
+mod patience;
+mod places;
+mod respond;
 mod response;
 mod server;
+mod shape;
 mod socket;
+mod tls;
 
 pub use client_address::{ForwardedHeader, Proxies, network};
 pub use server::Server;
+pub use tls::{Tls, TlsError, TlsFiles};

@@ -1,0 +1,230 @@
+//! One connection: TLS or not, HTTP/1.1 or HTTP/2, each wait of it bounded.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::{Instant, interval_at, timeout};
+
+use super::client_address::Proxies;
+use super::patience::Patient;
+use super::respond::{going_away, respond};
+use super::server::Phase;
+use super::socket::Handover;
+use super::tls::{H2, Tls};
+use crate::plugin::PluginActor;
+
+/// How a client begins that speaks HTTP/2 without having asked (RFC 9113, section 3.4). No method begins so.
+const PREFACE: [u8; 4] = *b"PRI ";
+
+/// Time between two pings of an HTTP/2 connection, and for the answer of each: below what routers forget a silent
+/// connection after.
+const PING: Duration = Duration::from_secs(20);
+
+/// Bytes that an HTTP/2 client may send ahead on one stream, and on all of a connection.
+const STREAM_WINDOW_BYTES: u32 = 64 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
+
+/// What the connections of a server have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Front {
+    pub(super) plugin: Arc<PluginActor>,
+    pub(super) proxies: Arc<Proxies>,
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) phase: watch::Receiver<Phase>,
+}
+
+impl Front {
+    fn is_closing(&self) -> bool {
+        *self.phase.borrow() == Phase::Closing
+    }
+
+    async fn closing(&self) {
+        // An error means that the server is gone.
+        let _ = self.phase.clone().wait_for(|phase| *phase == Phase::Closing).await;
+    }
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(front: Front, stream: TcpStream, peer: IpAddr) {
+    // A piece of an answer is small and wanted now.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "setting TCP_NODELAY");
+    }
+    let limits = front.plugin.limits().clone();
+    if let Some(tls) = &front.tls {
+        let handshake = tls.accept(Patient::new(stream, limits.write));
+        let shaken = tokio::select! {
+            shaken = timeout(limits.handshake, handshake) => shaken,
+            () = front.closing() => return,
+        };
+        match shaken {
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => http2(front, stream, peer).await,
+            Ok(Ok(stream)) => http1(front, stream, peer).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+        return;
+    }
+    let mut first = [0; PREFACE.len()];
+    let peeked = tokio::select! {
+        peeked = timeout(limits.head, stream.peek(&mut first)) => peeked,
+        () = front.closing() => return,
+    };
+    let stream = Patient::new(stream, limits.write);
+    match peeked {
+        Ok(Ok(_)) if first == PREFACE => http2(front, stream, peer).await,
+        Ok(Ok(_)) => http1(front, stream, peer).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a connection"),
+        Err(_) => tracing::debug!("a connection on which nothing came"),
+    }
+}
+
+async fn http1<I>(front: Front, stream: I, peer: IpAddr)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // A stream that is cut ends its connection from here: its body is not asked for while its client does not read.
+    let cut = Arc::new(Notify::new());
+    let handover = Handover::default();
+    let service = service_fn(|request: Request<Incoming>| {
+        let (front, cut, handover) = (front.clone(), Arc::clone(&cut), Arc::clone(&handover));
+        async move {
+            if front.is_closing() {
+                return Ok(going_away());
+            }
+            let client = front.proxies.client(peer, request.headers());
+            let (alive, _) = oneshot::channel();
+            Ok::<_, Infallible>(respond(&front.plugin, request, client, &cut, &handover, alive).await)
+        }
+    });
+    let limits = front.plugin.limits();
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(limits.head_bytes);
+    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    tokio::pin!(connection);
+    let mut is_ending = false;
+    loop {
+        tokio::select! {
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a connection");
+                }
+                break;
+            }
+            () = cut.notified() => return,
+            () = front.closing(), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+    let socket = handover.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(socket) = socket {
+        socket.run(&front.plugin, &cut).await;
+    }
+}
+
+/// What happens on an HTTP/2 connection; shared by its requests and held streams.
+#[derive(Debug, Default)]
+struct Activity {
+    requests: AtomicUsize,
+}
+
+/// Only HTTP/1.1 is upgraded to WebSockets: browsers open one for each, and RFC 8441 is not announced.
+async fn http2<I>(front: Front, stream: I, peer: IpAddr)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let unread = Arc::new(Notify::new());
+    let activity = Arc::new(Activity::default());
+    let service = service_fn(|request: Request<Incoming>| {
+        let (front, unread, activity) = (front.clone(), Arc::clone(&unread), Arc::clone(&activity));
+        activity.requests.fetch_add(1, Ordering::Relaxed);
+        async move {
+            if front.is_closing() {
+                return Ok(going_away());
+            }
+            let client = front.proxies.client(peer, request.headers());
+            let cut = Arc::new(Notify::new());
+            let (alive, mut gone) = oneshot::channel();
+            let handover = Handover::default();
+            let response = respond(&front.plugin, request, client, &cut, &handover, alive).await;
+            if matches!(gone.try_recv(), Err(TryRecvError::Empty)) {
+                let patience = front.plugin.limits().write;
+                tokio::spawn(end_unread(gone, cut, patience, unread, activity));
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let limits = front.plugin.limits();
+    let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams_per_connection)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(limits.head_bytes)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let mut ticks = interval_at(Instant::now() + limits.head, limits.idle);
+    let (mut is_ending, mut requests) = (false, 0);
+    loop {
+        tokio::select! {
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a connection");
+                }
+                return;
+            }
+            () = unread.notified() => return,
+            _ = ticks.tick() => {
+                let before = std::mem::replace(&mut requests, activity.requests.load(Ordering::Relaxed));
+                let is_idle = requests == before && Arc::strong_count(&activity) == 1;
+                if is_idle && (is_ending || requests == 0) {
+                    return;
+                }
+                if is_idle {
+                    is_ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+            () = front.closing(), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Ends the connection of a held stream that was cut and that its client does not even let end: its body is not asked
+/// for its end while there is no window to send in.
+async fn end_unread(
+    mut gone: oneshot::Receiver<Infallible>,
+    cut: Arc<Notify>,
+    patience: Duration,
+    connection: Arc<Notify>,
+    _activity: Arc<Activity>,
+) {
+    tokio::select! {
+        _ = &mut gone => return,
+        () = cut.notified() => {}
+    }
+    if timeout(patience, gone).await.is_err() {
+        connection.notify_one();
+    }
+}

@@ -1,0 +1,106 @@
+//! All of a friend's requests and streams share one connection, and do not share their ends.
+
+use friends_chat_tests::{Data, Harness, Script};
+
+use super::client::{Browser, next, until};
+
+#[tokio::test]
+async fn a_friend_chats_over_one_connection() {
+    let harness = Harness::start();
+    let john = harness.friend("john");
+    let mut browser = Browser::clear(&harness, &john).await;
+    let (status, text) = browser.ask("GET", "/api/auth/status", "").await;
+    assert_eq!(status, 200);
+    assert!(text.contains(r#""username":"john""#), "the cookie came through: {text}");
+    let (_, mut feed) = browser.send("GET", "/api/stream", "").await.unwrap();
+    until(&mut feed, "hello").await;
+    let (status, text) = browser
+        .ask("POST", "/api/chat", r#"{"message":"one","stream":false}"#)
+        .await;
+    assert_eq!((status, text.as_str()), (200, r#"{"content":"You said: one"}"#));
+    until(&mut feed, "one").await;
+    let (status, _) = browser.ask("GET", "/chat", "").await;
+    assert_eq!(status, 200);
+    assert_eq!(browser.ask("CONNECT", "/chat", "").await.0, 400);
+    assert_eq!(browser.streams(), 100);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_ended_leaves_the_connection() {
+    let harness = Harness::start();
+    let john = harness.friend("john");
+    let mut browser = Browser::clear(&harness, &john).await;
+    let (_, mut feed) = browser.send("GET", "/api/stream", "").await.unwrap();
+    until(&mut feed, "hello").await;
+    harness.owner(&["revoke", "john"]).success();
+    while next(&mut feed).await.is_some() {}
+    assert_eq!(browser.ask("GET", "/api/history", "").await.0, 401);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_read_is_cut_and_the_others_go_on() {
+    // Twice what the harness keeps for a connection, and what it may send ahead.
+    let script = Script::new(
+        r#"piece=$(head -c 10000 /dev/zero | tr '\0' x)
+        for _ in $(seq 300); do echo "{\"delta\":\"$piece\"}"; done
+        echo '{"error":"that was all"}'"#,
+    );
+    let harness = Data::new().serve(&["--agent", &script.agent()]);
+    let john = harness.friend("john");
+    let mut browser = Browser::clear(&harness, &john).await;
+    let (_, mut unread) = browser.send("GET", "/api/stream", "").await.unwrap();
+    let first = unread.data().await.unwrap().unwrap();
+    let (_, mut read) = browser.send("GET", "/api/stream", "").await.unwrap();
+    until(&mut read, "hello").await;
+    let (_, answer) = browser
+        .send("POST", "/api/chat", r#"{"message":"go on"}"#)
+        .await
+        .unwrap();
+    drop(answer);
+    until(&mut read, "\"error\"").await;
+
+    unread.flow_control().release_capacity(first.len()).unwrap();
+    let mut bytes = 0;
+    while let Some(piece) = next(&mut unread).await {
+        bytes += piece.len();
+    }
+    assert!(bytes < 300 * 10_000, "{bytes} bytes: it was cut");
+    assert_eq!(browser.ask("GET", "/api/auth/status", "").await.0, 200);
+    harness.nudge("john", "still here");
+    until(&mut read, "still here").await;
+}
+
+#[tokio::test]
+async fn a_harness_that_ends_ends_streams_and_connections() {
+    let harness = Harness::start();
+    let john = harness.friend("john");
+    let mut browser = Browser::clear(&harness, &john).await;
+    let (_, mut feed) = browser.send("GET", "/api/stream", "").await.unwrap();
+    until(&mut feed, "hello").await;
+    harness.signal(friends_chat_tests::Signal::TERM);
+    while next(&mut feed).await.is_some() {}
+    browser.end.await.unwrap();
+    let outcome = tokio::task::spawn_blocking(|| harness.wait()).await.unwrap();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn one_who_asks_and_takes_back_at_once_costs_itself_the_connection() {
+    let harness = Harness::start();
+    let john = harness.friend("john");
+    let stream = tokio::net::TcpStream::connect(harness.address()).await.unwrap();
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    let end = tokio::spawn(connection);
+    loop {
+        let Ok(ready) = sender.ready().await else { break };
+        sender = ready;
+        let request = http::Request::get("https://localhost/api/health").body(()).unwrap();
+        let Ok((_response, mut stream)) = sender.send_request(request, true) else {
+            break;
+        };
+        stream.send_reset(h2::Reason::CANCEL);
+        tokio::task::yield_now().await;
+    }
+    assert!(end.await.unwrap().is_err(), "the harness ended it");
+    assert_eq!(john.status()["username"], "john");
+}
