@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -18,6 +18,9 @@ use crate::plugin::PluginActor;
 
 /// Pause after a failure to accept, such as too many open files: others may close some meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Time after which the log says anew what goes on.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// Whether requests are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,29 +71,22 @@ impl Server {
             tls: self.tls.clone(),
             phase: self.phase.subscribe(),
         };
-        let mut refused = None;
-        let mut is_failing = false;
+        let (mut refusals, mut failures) = (Seldom::default(), Seldom::default());
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 _ = closing.wait_for(|phase| *phase == Phase::Closing) => break,
             };
             match accepted {
-                Ok((stream, peer)) => {
-                    is_failing = false;
-                    let place = self.places.take(peer.ip(), self.proxies.trusts(peer.ip()));
-                    if place.as_ref().err() != refused.as_ref() {
-                        refused = place.as_ref().err().copied();
-                        if let Some(why) = refused {
-                            tracing::warn!(%why, address = %peer.ip(), "connections are closed at once");
-                        }
+                Ok((stream, peer)) => match self.places.take(peer.ip(), self.proxies.trusts(peer.ip())) {
+                    Ok(place) => drop(connections.spawn(serve(front.clone(), stream, peer.ip(), place))),
+                    Err(why) if refusals.may_be_said() => {
+                        tracing::warn!(%why, address = %peer.ip(), "connections are closed at once");
                     }
-                    if let Ok(place) = place {
-                        connections.spawn(serve(front.clone(), stream, peer.ip(), place));
-                    }
-                }
+                    Err(_) => {}
+                },
                 Err(error) => {
-                    if !std::mem::replace(&mut is_failing, true) {
+                    if failures.may_be_said() {
                         tracing::warn!(%error, "accepting a connection; trying again and again");
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -100,6 +96,20 @@ impl Server {
         }
         drop(listener);
         while connections.join_next().await.is_some() {}
+    }
+}
+
+/// Says when something was last said that strangers can make the log say again and again.
+#[derive(Default)]
+struct Seldom(Option<Instant>);
+
+impl Seldom {
+    fn may_be_said(&mut self) -> bool {
+        let may = self.0.is_none_or(|last| last.elapsed() >= SAY_AGAIN);
+        if may {
+            self.0 = Some(Instant::now());
+        }
+        may
     }
 }
 
