@@ -2,8 +2,8 @@
 
 import * as api from "./api.js";
 import { Composer } from "./composer.js";
-import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
+import { Feed } from "./feed.js";
 import { Menu } from "./menu.js";
 import { Outbox } from "./outbox.js";
 import { Scroll } from "./scroll.js";
@@ -59,7 +59,7 @@ export class Chat {
       accepted: (item, id) => this.#accepted(item, id),
       over,
     });
-    this.connection = new Connection(0, {
+    this.feed = new Feed(session.username, {
       event: (event) => this.#receive(event),
       state: (state) => this.#linked(state),
       poll: () => this.#refresh(),
@@ -68,6 +68,7 @@ export class Chat {
     this.#name(session.agent);
     this.menu.setNickname(session.nickname || session.username);
     document.addEventListener("visibilitychange", this.#seenAgain);
+    addEventListener("pageshow", this.#seenAgain);
     this.#begin();
   }
 
@@ -75,8 +76,9 @@ export class Chat {
     if (this.#closed) return;
     this.#closed = true;
     document.removeEventListener("visibilitychange", this.#seenAgain);
+    removeEventListener("pageshow", this.#seenAgain);
     clearTimeout(this.#presenceTimer);
-    this.connection.stop();
+    this.feed.stop(reason);
     this.menu.close();
     this.scroll.close();
     this.unread.close();
@@ -111,7 +113,7 @@ export class Chat {
     }
     this.#loaded = true;
     this.scroll.toEnd();
-    this.connection.start();
+    this.feed.start();
     this.outbox.flush();
     this.composer.focus();
   }
@@ -131,7 +133,7 @@ export class Chat {
     if (apart) this.conversation.clear();
     if (apart || !this.#loaded) this.#setMore(more);
     for (const entry of entries.toReversed?.() ?? [...entries].reverse()) this.#put(entry, this.#loaded);
-    if (entries.length) this.connection.reached(entries[0].id);
+    if (entries.length) this.feed.reached(entries[0].id);
     this.conversation.sweep();
     this.#changed();
     this.scroll.follow();
@@ -218,6 +220,8 @@ export class Chat {
 
   #put(data, isNews) {
     const { entry, isFresh } = this.conversation.put(data);
+    // A proxy may hold back the answer that says the same.
+    if (data.client_id) this.outbox.remove(data.client_id);
     if (isFresh && isNews) {
       if (data.role !== "friend") {
         if (!this.unread.count && document.visibilityState === "hidden") this.#mark(entry);
@@ -330,9 +334,10 @@ export class Chat {
     while (announcer.childElementCount > 3) announcer.firstElementChild.remove();
   }
 
-  #seenAgain = () => {
+  #seenAgain = ({ persisted }) => {
     if (document.visibilityState !== "visible") return;
     this.conversation.redate();
-    if (this.conversation.waits) this.#catchUp();
+    // The stream brings what comes later, but not to a page that the browser had put aside.
+    if (persisted || this.conversation.waits) this.#catchUp();
   };
 }

@@ -11,7 +11,8 @@ const POLL_MS = 4_000;
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_LAST_MS = 30_000;
 const SESSION_OVER = new Set(["revoked", "reinvited", "signed-out"]);
-const DURABLE = new Set(["message", "reply", "nudge"]);
+// Events that stand in the log, with its `id`.
+export const DURABLE = new Set(["message", "reply", "nudge"]);
 
 export class Connection {
   #source = null;
@@ -23,12 +24,14 @@ export class Connection {
   #failures = 0;
   #closed = true;
   #state = "";
+  #username;
   #cursor;
   #on;
 
   // `on` has `event(event)`, `state("online" | "connecting" | "offline")`, `poll()` to fetch what is new
   // where no stream gets through, and `over(reason)` when the session has ended.
-  constructor(cursor, on) {
+  constructor(username, cursor, on) {
+    this.#username = username;
     this.#cursor = cursor;
     this.#on = on;
   }
@@ -60,6 +63,13 @@ export class Connection {
     this.#cursor = Math.max(this.#cursor, id);
   }
 
+  // Opens the stream anew for somebody who has everything up to this entry only.
+  reopen(after) {
+    this.#cursor = Math.min(this.#cursor, after);
+    // Otherwise it is opened soon.
+    if (this.#source) this.#open(this.#state);
+  }
+
   // Makes sure now that the stream lives: after sleep, a tunnel, or a look at another application.
   check = () => {
     if (this.#closed || document.visibilityState === "hidden") return;
@@ -89,10 +99,10 @@ export class Connection {
     this.#greeted = false;
   }
 
-  #open() {
+  #open(state = "connecting") {
     this.#drop();
     this.#heardAtMs = Date.now();
-    if (!this.#held && this.#state !== "offline") this.#say("connecting");
+    if (!this.#held && this.#state !== "offline") this.#say(state);
     const source = new EventSource(`/api/stream?after=${this.#cursor}`);
     this.#source = source;
     source.addEventListener("heartbeat", () => this.#heard());
@@ -118,6 +128,11 @@ export class Connection {
       return;
     }
     if (event.type === "hello") {
+      // Somebody else has signed in in this browser meanwhile.
+      if (event.username !== this.#username) {
+        this.#on.over("expired");
+        return;
+      }
       this.#greeted = true;
       this.#held = false;
       this.#failures = 0;
@@ -163,7 +178,8 @@ export class Connection {
     const wasGreeted = this.#greeted;
     this.#drop();
     if (this.#closed) return;
-    this.#say(navigator.onLine === false || this.#failures > 1 ? "offline" : "connecting");
+    // While history is asked instead, what becomes of the stream is nobody's concern.
+    if (!this.#held) this.#say(navigator.onLine === false || this.#failures > 1 ? "offline" : "connecting");
     const ceiling = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** this.#failures);
     this.#failures += 1;
     // Jitter, so that all pages do not come back in the same instant after a restart.
@@ -174,9 +190,9 @@ export class Connection {
   // An event stream does not tell why it was refused; the status does.
   async #ask() {
     try {
-      const { authenticated } = await api.status();
+      const { username } = await api.status();
       if (this.#closed || this.#source) return;
-      if (authenticated) this.#open();
+      if (username === this.#username) this.#open();
       else this.#on.over("expired");
     } catch {
       if (!this.#closed && !this.#source) this.#lost();

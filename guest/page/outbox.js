@@ -46,8 +46,9 @@ export class Outbox {
   }
 
   remove(id) {
-    const rest = this.items().filter((item) => item.id !== id);
-    keep(this.#key, rest.length ? rest : null);
+    const items = this.items();
+    const rest = items.filter((item) => item.id !== id);
+    if (rest.length < items.length) keep(this.#key, rest.length ? rest : null);
   }
 
   forget() {

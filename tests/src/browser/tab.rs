@@ -14,7 +14,7 @@ pub const ENTER: &str = "\u{e007}";
 /// Shift and Enter together, for [`Tab::press`].
 pub const LINE_BREAK: &str = "\u{e008}\u{e007}\u{e008}";
 
-/// A tab. It stays open until its browser is closed.
+/// A tab. It stays open until it or its browser is closed.
 #[derive(Debug)]
 pub struct Tab {
     session: Arc<Session>,
@@ -44,6 +44,12 @@ impl Tab {
     pub fn join(&self, invite: &Invite) {
         self.command("POST", "url", &json!({ "url": invite.link }));
         self.wait_online();
+    }
+
+    /// Closes the tab.
+    #[track_caller]
+    pub fn close(self) {
+        self.command("DELETE", "window", &Value::Null);
     }
 
     /// Loads the page again.

@@ -1,0 +1,121 @@
+//! The tabs of one browser share one event stream. Observed in the browser's network log, while the tab that keeps the
+//! stream is closed, signs out, or another friend signs in.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use friends_chat_tests::browser::Browser;
+use friends_chat_tests::{Data, Harness, Script};
+
+/// How often this browser has opened a stream.
+fn opened(browser: &Browser) -> usize {
+    let requested = browser.requested();
+    requested.iter().filter(|url| url.contains("/api/stream")).count()
+}
+
+#[test]
+fn another_tab_takes_over_when_the_leading_one_is_closed() {
+    let harness = Harness::start();
+    let browser = Browser::open(&harness);
+    let (leading, following, third) = (browser.tab(), browser.tab(), browser.tab());
+    leading.join(&harness.invite("john"));
+    for tab in [&following, &third] {
+        tab.go("/chat");
+        tab.wait_online();
+    }
+    leading.send("one");
+    let one = [("friend", "one"), ("agent", "You said: one")];
+    for tab in [&leading, &following, &third] {
+        tab.wait_bubbles(&one);
+    }
+    assert_eq!(opened(&browser), 3, "once, and once more for each tab that came");
+
+    leading.close();
+    harness.nudge("john", "in between");
+    let two = [one[0], one[1], ("nudge", "in between")];
+    following.wait_bubbles(&two);
+    third.wait_bubbles(&two);
+    third.send("two");
+    let all = [two[0], two[1], two[2], ("friend", "two"), ("agent", "You said: two")];
+    following.wait_bubbles(&all);
+    third.wait_bubbles(&all);
+}
+
+#[test]
+fn a_tab_that_comes_later_sees_an_answer_that_is_on_its_way() {
+    let script = Script::new(
+        r#"printf '{"delta":"One, "}\n'
+        read -r _ < "${0%/*}/rest" || exit 1
+        printf '{"delta":"two."}\n'"#,
+    );
+    let mut rest = script.gate("rest");
+    let harness = Data::new().serve(&["--agent", &script.agent()]);
+    let browser = Browser::open(&harness);
+    let (first, second) = (browser.tab(), browser.tab());
+    first.join(&harness.invite("john"));
+    first.send("Count!");
+    let so_far = "document.querySelector('.entry.agent.live .verbatim')?.textContent === 'One, '";
+    first.wait(so_far);
+
+    second.go("/chat");
+    second.wait(so_far);
+    first.wait(so_far);
+    assert_eq!(opened(&browser), 2, "once, and once more for the tab that came");
+    rest.let_one_through();
+
+    for tab in [&first, &second] {
+        tab.wait_bubbles(&[("friend", "Count!"), ("agent", "One, two.")]);
+    }
+}
+
+#[test]
+fn who_signs_out_or_is_revoked_is_out_in_every_tab() {
+    let harness = Harness::start();
+    let browser = Browser::open(&harness);
+    let tabs = [browser.tab(), browser.tab()];
+    for ending in ["leaving", "revoked"] {
+        tabs[0].join(&harness.invite(ending));
+        tabs[1].go("/chat");
+        tabs[1].wait_online();
+        if ending == "revoked" {
+            harness.owner(&["revoke", ending]).success();
+        } else {
+            tabs[1].click("#menu-button");
+            tabs[1].click("#menu-signout");
+            tabs[1].click("#signout-form .primary");
+        }
+        let notice = if ending == "revoked" {
+            "Your access to this chat was ended."
+        } else {
+            "You are signed out."
+        };
+        for tab in &tabs {
+            tab.wait_visible("#signin");
+            assert!(tab.text("#notice").starts_with(notice), "{}", tab.text("#notice"));
+            assert!(tab.bubbles().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_friend_who_signs_in_after_another_is_never_shown_the_others_words() {
+    let harness = Harness::start();
+    let browser = Browser::open(&harness);
+    let (johns, marys) = (browser.tab(), browser.tab());
+    johns.join(&harness.invite("john"));
+    johns.send("I am John");
+    johns.wait_bubbles(&[("friend", "I am John"), ("agent", "You said: I am John")]);
+
+    marys.go(&harness.invite("mary").target());
+    marys.wait_visible("#join");
+    marys.click("#join-go");
+    marys.wait_online();
+    johns.wait_visible("#signin");
+    harness.nudge("mary", "For Mary");
+    marys.wait_bubbles(&[("nudge", "For Mary")]);
+    assert!(johns.bubbles().is_empty());
+}
