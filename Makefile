@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 60
 export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-runner
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test crashes fuzz lint clean setup component
+.PHONY: help run build test screenshots crashes fuzz lint clean setup component
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,6 +29,10 @@ test: build ## Run every test
 	$(CARGO) test --package friends-chat --package wasi-sqlite
 	$(CARGO) test $(WASM) --package friends-chat --package wasi-sqlite
 	$(CARGO) test $(NATIVE)
+
+screenshots: build ## Take pictures of each view of the page into target/screenshots/
+	@./setup test
+	SCREENSHOTS=$(abspath $(TARGET_DIR))/screenshots $(CARGO) test $(NATIVE) --test browser_views
 
 crashes: CRASHES ?= 2000
 crashes: build ## Kill the harness 2000 times, or CRASHES=number, and look for what was lost

@@ -19,14 +19,30 @@ pub(super) fn of_console(entries: &[Value], provoked: &[String]) -> Vec<String> 
     .collect()
 }
 
-/// The addresses of all requests and connections, by the entries of the network log.
-pub(super) fn requested(entries: &[Value]) -> Vec<String> {
+/// The events in the entries of the network log.
+pub(super) fn events(entries: &[Value]) -> Vec<Value> {
     let events = entries.iter().map(|entry| {
         let text = entry["message"].as_str().unwrap();
         let mut event: Value = serde_json::from_str(text).unwrap();
         event["message"].take()
     });
+    events.collect()
+}
+
+/// The bytes of all answers that are complete.
+pub(super) fn received_bytes(events: &[Value]) -> u64 {
+    let complete = events
+        .iter()
+        .filter(|event| event["method"] == "Network.loadingFinished");
+    // Chromium writes every number of it as a floating one.
+    let bytes = complete.map(|event| event["params"]["encodedDataLength"].as_f64().unwrap() as u64);
+    bytes.sum()
+}
+
+/// The addresses of all requests and connections.
+pub(super) fn requested(events: &[Value]) -> Vec<String> {
     events
+        .iter()
         .filter_map(|event| match event["method"].as_str() {
             Some("Network.requestWillBeSent") => Some(event["params"]["request"]["url"].as_str().unwrap().to_owned()),
             Some("Network.webSocketCreated" | "Network.webTransportCreated") => {

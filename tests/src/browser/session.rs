@@ -31,6 +31,7 @@ pub struct Browser {
     origin: String,
     provoked: Mutex<Vec<String>>,
     requested: Mutex<Vec<String>>,
+    received_bytes: Mutex<u64>,
     findings: Mutex<Vec<String>>,
 }
 
@@ -60,6 +61,7 @@ impl Browser {
             origin: format!("http://localhost:{}", harness.address().port()),
             provoked: Mutex::default(),
             requested: Mutex::default(),
+            received_bytes: Mutex::default(),
             findings: Mutex::default(),
         }
     }
@@ -87,6 +89,12 @@ impl Browser {
         self.requested.lock().unwrap().clone()
     }
 
+    /// Bytes that came over the wire so far, heads of answers included, in answers that are complete.
+    pub fn received_bytes(&self) -> u64 {
+        self.look();
+        *self.received_bytes.lock().unwrap()
+    }
+
     /// The value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<String> {
         let value = webdriver::attempt(
@@ -101,11 +109,13 @@ impl Browser {
     /// Reads the logs, which the driver gives once.
     fn look(&self) {
         let console = self.session.log("browser");
-        let requested = logs::requested(&self.session.log("performance"));
+        let network = logs::events(&self.session.log("performance"));
+        let requested = logs::requested(&network);
         let mut findings = self.findings.lock().unwrap();
         findings.extend(logs::of_console(&console, &self.provoked.lock().unwrap()));
         findings.extend(logs::of_network(&requested, &self.origin));
         self.requested.lock().unwrap().extend(requested);
+        *self.received_bytes.lock().unwrap() += logs::received_bytes(&network);
     }
 }
 

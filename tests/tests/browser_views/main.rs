@@ -1,0 +1,95 @@
+//! Each view of the page is usable by everyone: axe-core finds nothing in it, on a phone and a desk, light and dark.
+//! With `SCREENSHOTS=directory` a picture of each is put there, which is what `make screenshots` does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod eyes;
+
+use eyes::Eyes;
+use friends_chat_tests::browser::{Browser, ENTER};
+use friends_chat_tests::{Data, Invite, Script};
+
+/// What a friend and an agent may say to each other, with everything that can be rendered.
+const AGENT: &str = r####"case "$message" in
+    *bake*) printf '{"delta":"## Bread\\n\\nMix, **wait**, bake:\\n\\n1. 500 g of flour\\n2. salt\\n\\n| step | minutes |\\n|---|---|\\n| knead | 10 |\\n| bake | 40 |\\n\\n> Patience is the yeast.\\n\\n`oven 230` or so:\\n\\n```\\npreheat --to 230 --then bake --for 40min --and let it rest on a rack before you cut it\\n```\\n\\nMore at [the baker](https://example.com/)."}\n' ;;
+    *) exit 1 ;;
+esac"####;
+
+#[test]
+fn everyone_can_come_in() {
+    let script = Script::new(AGENT);
+    let data = Data::new().with_config("channels.friends.join = 'click'");
+    let harness = data.serve(&["--agent", &script.agent()]);
+    let invite = Invite::parse(&harness.owner(&["invite", "anna", "--nickname", "Anna"]).success());
+    let browser = Browser::open(&harness);
+    browser.provoke("net::ERR_");
+    browser.provoke("status of 401");
+    let tab = browser.tab();
+    let eyes = Eyes::of(&tab);
+
+    eyes.without_network(|| {
+        tab.wait("document.querySelector('#starting-text').textContent.includes('cannot be reached')");
+        eyes.look("starting");
+    });
+    tab.wait_visible("#signin");
+    eyes.look("sign-in");
+    tab.press("#code", "ABCD-EFGH-JKMN");
+    tab.press("#code", ENTER);
+    tab.wait_visible("#code-error");
+    eyes.look("sign-in-wrong");
+    tab.go(&invite.target());
+    tab.wait_visible("#join");
+    eyes.look("join");
+}
+
+#[test]
+fn everyone_can_chat() {
+    let script = Script::new(AGENT);
+    let harness = Data::new().serve(&["--agent", &script.agent()]);
+    let invite = harness.invite("anna");
+    let browser = Browser::open(&harness);
+    let tab = browser.tab();
+    let eyes = Eyes::of(&tab);
+
+    tab.join(&invite);
+    tab.wait_visible("#empty");
+    eyes.look("empty");
+    tab.send("Hi! How do I bake bread?");
+    tab.wait("document.querySelector('.entry.agent .code') !== null");
+    harness
+        .owner(&["nudge", "anna", "Dinner at **eight**?", "--priority", "high"])
+        .success();
+    tab.wait("document.querySelector('.entry.nudge') !== null");
+    eyes.look("chat");
+    tab.send("And cake?");
+    tab.wait("document.querySelector('.entry[data-state=failed]') !== null");
+    eyes.look("failed");
+
+    tab.click("#menu-button");
+    tab.wait_visible("#menu");
+    eyes.look("menu");
+    for dialog in ["nickname", "device", "signout"] {
+        tab.run(
+            "document.querySelector('#menu').hidden || document.querySelector('#menu-button').click();",
+            &[],
+        );
+        tab.click("#menu-button");
+        tab.click(&format!("#menu-{dialog}"));
+        tab.wait_visible(&format!("#{dialog}-dialog"));
+        tab.wait("!document.querySelector('#device-dialog').open || document.querySelector('#device-code').textContent !== ''");
+        eyes.look(dialog);
+        tab.run("document.querySelector('dialog[open]').close();", &[]);
+    }
+    // A link that is spent, opened by somebody who is signed in already.
+    let other = harness.invite("bert");
+    harness.owner(&["revoke", "bert"]).success();
+    tab.go(&other.target());
+    tab.wait_online();
+    tab.wait_visible("#banner");
+    eyes.look("banner");
+}
