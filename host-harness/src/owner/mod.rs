@@ -11,9 +11,11 @@ use crate::plugin::{CallError, OutboundMessage, PluginActor, Priority, UpgradeEr
 
 mod client;
 mod server;
+mod tools;
 
 pub use client::{ClientError, ask};
 pub use server::{OwnerServer, OwnerServerError};
+pub use tools::{OwnerTool, OwnerTools};
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
