@@ -87,6 +87,11 @@ impl DataDir {
         self.root.join("FRIENDS.md")
     }
 
+    /// What the owner and the agent have said to each other.
+    pub fn owner_chat(&self) -> PathBuf {
+        self.root.join("owner-chat.jsonl")
+    }
+
     /// The socket for the owner's commands.
     pub fn owner_socket(&self) -> PathBuf {
         self.root.join("owner.sock")

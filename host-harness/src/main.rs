@@ -6,12 +6,16 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use host_harness::owner::{self, Command, Urgency};
+use host_harness::agent::Key;
+use host_harness::owner::{self, ChatEnd, Command, Status, Urgency};
 use host_harness::serve::{Welcome, serve};
 use host_harness::settings::{Overrides, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
+
+/// The key of the agent's server: in the environment, because a command line can be read by everybody on the machine.
+const AGENT_KEY: &str = "HARNESS_AGENT_KEY";
 
 /// Runs a channel plugin in a sandbox and connects it with your agent.
 #[derive(Debug, Parser)]
@@ -69,6 +73,14 @@ enum Action {
         /// The component [default: the file that the running one came from]
         file: Option<PathBuf>,
     },
+    /// Talk to your agent in this terminal, and have it manage your friends
+    Chat,
+    /// Tell how the running harness is doing
+    Status {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Call one of the plugin's tools
     Tool {
         /// The tool's name
@@ -91,7 +103,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let (action, overrides) = (arguments.action, arguments.overrides);
+    let (action, mut overrides) = (arguments.action, arguments.overrides);
+    overrides.agent_key = std::env::var(AGENT_KEY).ok().and_then(|key| Key::new(&key));
     let log_level = if matches!(action, Action::Serve { .. }) {
         LevelFilter::INFO
     } else {
@@ -106,6 +119,16 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let command = match action {
         Action::Serve { first_friend } => {
             serve_here(&settings, Welcome { first_friend })?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Chat => {
+            return Ok(match owner::chat(&settings)? {
+                ChatEnd::Well => ExitCode::SUCCESS,
+                ChatEnd::SomethingFailed => ExitCode::FAILURE,
+            });
+        }
+        Action::Status { json } => {
+            println!("{}", status_text(owner::status(&settings)?, json)?);
             return Ok(ExitCode::SUCCESS);
         }
         Action::Invite { user, nickname: None } => tool("_invite", serde_json::json!({ "username": user })),
@@ -146,6 +169,19 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn status_text(status: Option<Status>, json: bool) -> anyhow::Result<String> {
+    if !json {
+        return Ok(status.map_or_else(|| "The harness does not run.".to_owned(), |status| status.to_string()));
+    }
+    let mut fields = serde_json::json!({ "running": status.is_some() });
+    if let (Some(status), Some(fields)) = (status, fields.as_object_mut())
+        && let serde_json::Value::Object(more) = serde_json::to_value(status)?
+    {
+        fields.extend(more);
+    }
+    Ok(fields.to_string())
 }
 
 fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {

@@ -137,6 +137,11 @@ impl PushHub {
         })
     }
 
+    /// The connections that are held now.
+    pub fn held(&self) -> usize {
+        self.state().connections.len()
+    }
+
     /// Begins the next moment: connections that are held from now on listen since then.
     pub fn next_moment(&self) -> Moment {
         let mut state = self.state();

@@ -12,7 +12,7 @@ use crate::data_dir::DataDirError;
 use crate::engine::Engine;
 use crate::http::{Server, Tls, TlsError};
 use crate::limits::Limits;
-use crate::owner::{OwnerServer, OwnerServerError};
+use crate::owner::{Desk, OwnerServer, OwnerServerError};
 use crate::plugin::{CallError, Grants, LoadError, PluginActor, Program};
 use crate::push::{End, PushHub, Reason};
 use crate::settings::Settings;
@@ -179,7 +179,7 @@ pub async fn serve(
     tokio::pin!(serving);
     tokio::select! {
         () = serving.as_mut() => {}
-        () = owner.run(Arc::clone(&plugin)) => {}
+        () = owner.run(Arc::new(Desk::open(&plugin, settings))) => {}
         () = end => {}
     }
 

@@ -20,9 +20,6 @@ const DATA: &str = "data";
 /// The section below `channels` that is the plugin's when nothing is said.
 const CHANNEL: &str = "friends";
 
-/// The key of the agent's server: in the environment, because a command line can be read by everybody on the machine.
-const AGENT_KEY: &str = "HARNESS_AGENT_KEY";
-
 /// What the agent is called when nothing is said.
 const AGENT_NAME: &str = "the agent";
 
@@ -47,6 +44,9 @@ pub struct Overrides {
     /// Agent that answers: `echo`, `cmd:PROGRAM ARGUMENTS`, or a server as http://localhost:11434/v1#MODEL [default: echo]
     #[arg(long, env = "HARNESS_AGENT", value_name = "AGENT", global = true)]
     pub agent: Option<String>,
+    /// The key of the agent's server, before that of a file. No flag: a command line can be read by everybody on the machine.
+    #[arg(skip)]
+    pub agent_key: Option<Key>,
     /// File with the key of the agent's server; HARNESS_AGENT_KEY holds the key itself [default: none]
     #[arg(long, env = "HARNESS_AGENT_KEY_FILE", value_name = "FILE", global = true)]
     pub agent_key_file: Option<PathBuf>,
@@ -225,9 +225,9 @@ impl Settings {
             .unwrap_or_else(|| "echo".to_owned())
             .parse()?;
         let key_file = overrides.agent_key_file.or(file.agent.key_file);
-        let agent_key = match std::env::var(AGENT_KEY) {
-            Ok(key) => Key::new(&key),
-            Err(_) => key_file.as_deref().map(read_key).transpose()?.flatten(),
+        let agent_key = match overrides.agent_key {
+            Some(key) => Some(key),
+            None => key_file.as_deref().map(read_key).transpose()?.flatten(),
         };
         let base_url = overrides
             .base_url

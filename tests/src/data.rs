@@ -1,6 +1,7 @@
 //! Data directories, and the harness's program on them.
 
 use std::fs::{self, File};
+use std::io::{Seek, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -103,6 +104,15 @@ impl Data {
     /// Carries out a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Outcome {
         Process::start(self.command(arguments)).wait()
+    }
+
+    /// Carries out `chat` with these lines from a pipe, to its end.
+    pub fn chat(&self, arguments: &[&str], lines: &str) -> Outcome {
+        let mut input = tempfile::tempfile().unwrap();
+        input.write_all(lines.as_bytes()).unwrap();
+        input.rewind().unwrap();
+        let command = self.command(&[&["chat"], arguments].concat());
+        Process::start_with(command, input).wait()
     }
 
     /// A harness that serves this data on a free port.

@@ -29,6 +29,7 @@ mod proxy;
 mod secrets;
 mod socket;
 mod sse;
+mod terminal;
 
 pub use agent::{Gate, Gates, Script};
 pub use answer::Answer;
@@ -47,6 +48,7 @@ pub use proxy::Proxy;
 pub use rustix::process::Signal;
 pub use socket::{Received, Socket};
 pub use sse::{Event, Parser};
+pub use terminal::Terminal;
 pub use tungstenite::Message;
 
 /// Time after which what has not happened is taken to never happen. Far above what anything here takes, so that a

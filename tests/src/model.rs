@@ -88,6 +88,26 @@ impl Reply {
         Self::stream(&format!("{pieces}{}data: [DONE]\n\n", end("stop")))
     }
 
+    /// A stream that calls a tool, its arguments in two fragments.
+    pub fn calling(tool: &str, arguments: &Value) -> Self {
+        let arguments = arguments.to_string();
+        let (first, second) = arguments.split_at(arguments.len() / 2);
+        let fragment = |call: Value| {
+            format!(
+                "data: {}\n\n",
+                json!({ "choices": [{ "delta": { "tool_calls": [call] } }] })
+            )
+        };
+        let begin =
+            json!({ "index": 0, "id": "call_1", "type": "function", "function": { "name": tool, "arguments": first } });
+        Self::stream(&format!(
+            "{}{}{}data: [DONE]\n\n",
+            fragment(begin),
+            fragment(json!({ "index": 0, "function": { "arguments": second } })),
+            end("tool_calls")
+        ))
+    }
+
     /// The same, held open at its end.
     pub fn held(self) -> Self {
         Self { is_held: true, ..self }
@@ -152,6 +172,17 @@ impl Model {
     /// The requests for completions so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.shared.state.lock().unwrap().asked.clone()
+    }
+
+    /// What the model was told of its call in the latest request.
+    pub fn outcome(&self) -> String {
+        let body = self.asked().pop().unwrap().json();
+        let last = body["messages"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(
+            (&last["role"], &last["tool_call_id"]),
+            (&json!("tool"), &json!("call_1"))
+        );
+        last["content"].as_str().unwrap().to_owned()
     }
 
     /// Waits until the client has closed a connection that was held.
@@ -237,10 +268,23 @@ impl Asked {
         header.map(|(_, value)| value.as_str())
     }
 
+    /// The body.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The names of the tools that were offered.
+    pub fn offered(&self) -> Vec<String> {
+        let body = self.json();
+        let tools = body["tools"].as_array().cloned().unwrap_or_default();
+        let name = |tool: &Value| tool["function"]["name"].as_str().unwrap().to_owned();
+        tools.iter().map(name).collect()
+    }
+
     /// The messages, as role and content.
     pub fn messages(&self) -> Vec<(String, String)> {
-        let body: Value = serde_json::from_str(&self.body).unwrap();
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let body = self.json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let messages = body["messages"].as_array().unwrap();
         messages
             .iter()

@@ -113,6 +113,7 @@ mod tests {
             user_id: "friend:john".to_owned(),
             message: "hi".to_owned(),
             history: Vec::new(),
+            hands: None,
         };
         let result = command.answer(turn, sender).await;
         let mut pieces = Vec::new();

@@ -54,6 +54,7 @@ mod tests {
             user_id: "friend:john".to_owned(),
             message: message.to_owned(),
             history: Vec::new(),
+            hands: None,
         };
         Echo { pace: Duration::ZERO }.answer(turn, sender).await.unwrap();
         let mut pieces = Vec::new();

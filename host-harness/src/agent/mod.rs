@@ -6,7 +6,10 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+
+use crate::owner::Hands;
 
 mod command;
 mod echo;
@@ -20,19 +23,24 @@ pub use notes::{Notes, NotesError};
 pub use openai::{Endpoint, Key, OpenAi};
 pub use queue::{AgentQueue, Event, Events, QueueFull, Reservation, Ticket};
 
+/// The user id of the agent's owner: users of a channel have a prefix and a colon in theirs.
+pub const OWNER: &str = "owner";
+
 /// A message to answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Turn {
-    /// Who wrote it: `<channel prefix>:<name>`.
+    /// Who wrote it: `<channel prefix>:<name>`, or [`OWNER`].
     pub user_id: String,
     /// What was written.
     pub message: String,
     /// What was said before, oldest first, for agents that ask for it.
     pub history: Vec<Said>,
+    /// What can be done for the owner. A turn of anybody else has none.
+    pub hands: Option<Hands>,
 }
 
 /// One earlier message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// Who said it.
     pub speaker: Speaker,
@@ -41,9 +49,10 @@ pub struct Said {
 }
 
 /// Who said something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Speaker {
-    /// The user of the channel.
+    /// The user of the channel, or the owner in the owner's own conversation.
     User,
     /// The agent, in answer or on its own account.
     Agent,
@@ -117,6 +126,17 @@ impl FromStr for AgentChoice {
             Err(UnknownAgent(text.to_owned()))
         } else {
             Ok(Self::Command(words))
+        }
+    }
+}
+
+/// As it is written in the settings.
+impl fmt::Display for AgentChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Echo => f.write_str("echo"),
+            Self::Command(words) => write!(f, "cmd:{}", words.join(" ")),
+            Self::OpenAi(endpoint) => endpoint.fmt(f),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
@@ -93,10 +93,18 @@ struct State {
     paused: bool,
 }
 
+/// A message that is not being answered yet.
+#[derive(Debug)]
+struct Waiting {
+    ticket: Ticket,
+    message: String,
+    since: Instant,
+}
+
 /// The messages of one user.
 #[derive(Debug, Default)]
 struct Lane {
-    waiting: VecDeque<(Ticket, String)>,
+    waiting: VecDeque<Waiting>,
     reserved: usize,
     running: Option<(Ticket, Option<AbortHandle>)>,
 }
@@ -172,7 +180,11 @@ impl AgentQueue {
             let Some(lane) = state.lanes.get_mut(&user_id) else {
                 return;
             };
-            lane.waiting.push_back((reservation.ticket, message));
+            lane.waiting.push_back(Waiting {
+                ticket: reservation.ticket,
+                message,
+                since: Instant::now(),
+            });
             if lane.waiting.len() == 1 && lane.running.is_none() {
                 state.ready.push_back(user_id);
             }
@@ -186,7 +198,7 @@ impl AgentQueue {
     /// Takes a message out of the queue, or stops the agent in the middle of its answer.
     pub fn cancel<E: Events>(&self, ticket: Ticket, events: &Arc<E>) {
         let mut state = self.state();
-        let holds = |lane: &Lane| lane.runs(ticket) || lane.waiting.iter().any(|(waiting, _)| *waiting == ticket);
+        let holds = |lane: &Lane| lane.runs(ticket) || lane.waiting.iter().any(|waiting| waiting.ticket == ticket);
         let Some(user_id) = state
             .lanes
             .iter()
@@ -206,7 +218,7 @@ impl AgentQueue {
             self.finished(&user_id, ticket, events);
             return;
         }
-        lane.waiting.retain(|(waiting, _)| *waiting != ticket);
+        lane.waiting.retain(|waiting| waiting.ticket != ticket);
         if lane.is_idle() {
             state.lanes.remove(&user_id);
         }
@@ -269,6 +281,23 @@ impl AgentQueue {
         (state.waiting, state.running)
     }
 
+    /// The time that the message has waited which waits longest; none when none waits.
+    pub fn longest_wait(&self) -> Option<Duration> {
+        let state = self.state();
+        let first = |lane: &Lane| lane.waiting.front().map(|waiting| waiting.since);
+        state
+            .lanes
+            .values()
+            .filter_map(first)
+            .min()
+            .map(|since| since.elapsed())
+    }
+
+    /// Who answers.
+    pub fn agent(&self) -> &Arc<dyn Agent> {
+        &self.shared.agent
+    }
+
     fn start_ready<E: Events>(&self, events: &Arc<E>) {
         loop {
             let mut state = self.state();
@@ -283,7 +312,7 @@ impl AgentQueue {
             if lane.running.is_some() {
                 continue;
             }
-            let Some((ticket, message)) = lane.waiting.pop_front() else {
+            let Some(Waiting { ticket, message, .. }) = lane.waiting.pop_front() else {
                 continue;
             };
             lane.running = Some((ticket, None));
@@ -293,6 +322,7 @@ impl AgentQueue {
                 user_id: user_id.clone(),
                 message,
                 history: Vec::new(),
+                hands: None,
             };
             let task = tokio::spawn(answer(self.clone(), ticket, turn, Arc::clone(events)));
             if let Some(lane) = state.lanes.get_mut(&user_id) {

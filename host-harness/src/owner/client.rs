@@ -3,7 +3,10 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
-use super::{Answer, Command};
+use serde::de::DeserializeOwned;
+
+use super::desk::Request;
+use super::{Answer, Command, Status};
 use crate::data_dir::DataDirError;
 use crate::serve::{Host, ServeError};
 use crate::settings::Settings;
@@ -28,7 +31,7 @@ pub enum ClientError {
 /// When neither the running harness nor the plugin itself can be asked.
 pub fn ask(settings: &Settings, command: Command) -> Result<Answer, ClientError> {
     match UnixStream::connect(settings.data.owner_socket()) {
-        Ok(stream) => ask_running(stream, &command),
+        Ok(stream) => ask_running(stream, &Request::Command(command)),
         Err(_) => match settings.data.lock() {
             Ok(_lock) if command.needs_harness() => Ok(Err(
                 "nothing runs on this data directory: the next start loads what is configured".to_owned(),
@@ -41,8 +44,20 @@ pub fn ask(settings: &Settings, command: Command) -> Result<Answer, ClientError>
     }
 }
 
-fn ask_running(mut stream: UnixStream, command: &Command) -> Result<Answer, ClientError> {
-    let mut line = serde_json::to_vec(command)?;
+/// How the running harness is doing; none when none runs.
+///
+/// # Errors
+/// When one runs and does not say.
+pub fn status(settings: &Settings) -> Result<Option<Status>, ClientError> {
+    match UnixStream::connect(settings.data.owner_socket()) {
+        Ok(stream) => ask_running(stream, &Request::Status).map(Some),
+        // One that is just starting or ending has the data and no socket.
+        Err(_) => Ok(settings.data.lock().map(|_lock| None).map_err(ServeError::from)?),
+    }
+}
+
+fn ask_running<A: DeserializeOwned>(mut stream: UnixStream, request: &Request) -> Result<A, ClientError> {
+    let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut answer = String::new();

@@ -9,13 +9,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::plugin::{CallError, OutboundMessage, PluginActor, Priority, UpgradeError, Upgraded};
 
+mod chat;
 mod client;
+mod conversation;
+mod desk;
+mod hands;
 mod server;
+mod slash;
+mod status;
+mod terminal;
 mod tools;
+mod turn;
 
-pub use client::{ClientError, ask};
+pub use chat::{ChatEnd, ChatError, chat};
+pub use client::{ClientError, ask, status};
+pub use conversation::{Conversation, ConversationError};
+pub use desk::Desk;
+pub use hands::Hands;
 pub use server::{OwnerServer, OwnerServerError};
+pub use status::{Status, Turns};
 pub use tools::{OwnerTool, OwnerTools};
+pub use turn::{Happening, OwnerChat};
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +94,14 @@ impl Command {
     /// Whether it is about the harness that runs, and has no sense without one.
     pub fn needs_harness(&self) -> bool {
         matches!(self, Self::Reload { .. })
+    }
+
+    /// Whether it may take something away that somebody has.
+    pub fn needs_consent(&self) -> bool {
+        match self {
+            Self::Tool { name, .. } | Self::ToolEnding { suffix: name, .. } => tools::needs_consent(name),
+            Self::Nudge { .. } | Self::Reload { .. } => false,
+        }
     }
 
     /// Carries the command out.

@@ -1,4 +1,5 @@
-//! Takes the owner's commands: one a connection, a line of JSON there and one back.
+//! Takes the owner's requests, one a connection: a line of JSON there and one back, or, for a message to the agent, as many as
+//! there is to say. Closing the connection cancels the agent.
 
 use std::fs;
 use std::io;
@@ -7,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use serde::Serialize;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 
-use super::Command;
-use crate::plugin::PluginActor;
+use super::desk::Request;
+use super::{Answer, Desk, Status};
 
 /// Bytes of a command: a message of 64 KiB with every character escaped.
 const COMMAND_BYTES: u64 = 512 << 10;
@@ -60,11 +63,11 @@ impl OwnerServer {
         })
     }
 
-    /// Takes commands for a plugin, for ever.
-    pub async fn run(&self, plugin: Arc<PluginActor>) {
+    /// Takes requests, for ever.
+    pub async fn run(&self, desk: Arc<Desk>) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, _)) => drop(tokio::spawn(serve(Arc::clone(&plugin), stream))),
+                Ok((stream, _)) => drop(tokio::spawn(serve(Arc::clone(&desk), stream))),
                 Err(error) => {
                     tracing::warn!(%error, "accepting an owner's command");
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -81,21 +84,64 @@ impl Drop for OwnerServer {
     }
 }
 
-async fn serve(plugin: Arc<PluginActor>, mut stream: UnixStream) {
+async fn serve(desk: Arc<Desk>, mut stream: UnixStream) {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(COMMAND_BYTES));
-    let answer = match tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await {
-        Ok(Ok(_)) => match serde_json::from_str::<Command>(&line) {
-            Ok(command) => command.run(&plugin).await,
-            Err(error) => Err(format!("this is no command of this version: {error}")),
+    let refusal = match tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await {
+        Ok(Ok(_)) => match serde_json::from_str::<Request>(&line) {
+            Ok(Request::Chat(message)) => return chat(&desk, message, reader, writer).await,
+            Ok(Request::Status) => return drop(write(&mut writer, &Status::of(&desk)).await),
+            Ok(Request::Command(command)) => {
+                return drop(write(&mut writer, &command.run(&desk.plugin).await).await);
+            }
+            Err(error) => format!("this is no command of this version: {error}"),
         },
-        Ok(Err(error)) => Err(format!("the command cannot be read: {error}")),
-        Err(_) => Err("the command did not arrive".to_owned()),
+        Ok(Err(error)) => format!("the command cannot be read: {error}"),
+        Err(_) => "the command did not arrive".to_owned(),
     };
-    if let Ok(mut bytes) = serde_json::to_vec(&answer) {
-        bytes.push(b'\n');
-        // An owner who has gone does not want the answer.
-        let _ = writer.write_all(&bytes).await;
-    }
+    // An owner who has gone does not want the answer.
+    let _ = write(&mut writer, &Answer::Err(refusal)).await;
+}
+
+/// Writes what happens as it happens; what comes back are consents. The turn ends when the connection does.
+async fn chat(
+    desk: &Desk,
+    message: String,
+    mut reader: impl AsyncBufRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+) {
+    let (sender, mut happenings) = mpsc::channel(1);
+    let (consent, consents) = mpsc::channel(1);
+    let turn = desk.chat.turn(message, sender, consents);
+    let relay = async move {
+        let there = async {
+            while let Some(happening) = happenings.recv().await {
+                if write(&mut writer, &happening).await.is_err() {
+                    break;
+                }
+            }
+        };
+        let back = async {
+            let mut line = String::new();
+            while matches!(reader.read_line(&mut line).await, Ok(read) if read > 0) {
+                // Anything but a clear yes is no.
+                if consent.send(line.trim_end() == "true").await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                line.clear();
+            }
+        };
+        tokio::select! {
+            () = there => {}
+            () = back => {}
+        }
+    };
+    tokio::join!(turn, relay);
+}
+
+async fn write(writer: &mut (impl AsyncWrite + Unpin), what: &impl Serialize) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec(what)?;
+    bytes.push(b'\n');
+    writer.write_all(&bytes).await
 }

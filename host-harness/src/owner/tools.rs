@@ -36,6 +36,7 @@ pub struct OwnerTool {
 #[derive(Debug, Clone)]
 pub struct OwnerTools {
     plugin: Arc<PluginActor>,
+    prefix: String,
     list: Vec<OwnerTool>,
 }
 
@@ -58,7 +59,7 @@ impl OwnerTools {
         let of_plugin = plugin.list_tools().await?.into_iter().filter(|tool| tool.name != NUDGE);
         let list = of_plugin
             .map(|tool| OwnerTool {
-                needs_consent: !HARMLESS.iter().any(|end| tool.name.ends_with(end)),
+                needs_consent: needs_consent(&tool.name),
                 name: tool.name,
                 description: tool.description,
                 // A schema that cannot be read allows any object; the plugin checks what it is given.
@@ -68,6 +69,7 @@ impl OwnerTools {
             .collect();
         Ok(Self {
             plugin: Arc::clone(plugin),
+            prefix,
             list,
         })
     }
@@ -80,6 +82,21 @@ impl OwnerTools {
     /// A tool by its name.
     pub fn get(&self, name: &str) -> Option<&OwnerTool> {
         self.list.iter().find(|tool| tool.name == name)
+    }
+
+    /// The user id for a name.
+    ///
+    /// # Errors
+    /// When the plugin knows no such user. Says so.
+    pub async fn user_id(&self, name: &str) -> Answer {
+        let user_id = format!("{}:{name}", self.prefix);
+        match self.plugin.history(&user_id, 1).await {
+            Err(CallError::Channel(error @ (ChannelError::MalformedUserId(_) | ChannelError::UnknownUser(_)))) => {
+                Err(CallError::Channel(error).to_string())
+            }
+            // A plugin that is not started cannot tell; what is noted about nobody harms nobody.
+            _ => Ok(user_id),
+        }
     }
 
     /// Carries a tool out, without asking anybody. `arguments` is a JSON object in text.
@@ -97,6 +114,11 @@ impl OwnerTools {
         let called = tokio::spawn(call).await;
         called.unwrap_or_else(|_| Err("the tool failed in the middle".to_owned()))
     }
+}
+
+/// Whether a tool of a plugin may take something away that somebody has.
+pub(super) fn needs_consent(name: &str) -> bool {
+    !HARMLESS.iter().any(|end| name.ends_with(end))
 }
 
 fn nudge(prefix: &str) -> OwnerTool {

@@ -132,7 +132,9 @@ fn saturated(number: usize) -> u32 {
 
 impl agent::Host for State {
     fn enqueue(&mut self, user_id: String, message: String) -> Result<agent::Ticket, agent::Error> {
-        if user_id.is_empty() || user_id.len() > USER_ID_BYTES {
+        // Without a prefix it could be the owner's, whom no plugin speaks for.
+        let has_prefix = user_id.split_once(':').is_some_and(|(prefix, _)| !prefix.is_empty());
+        if !has_prefix || user_id.len() > USER_ID_BYTES {
             return Err(agent::Error::InvalidUserId);
         }
         if message.len() > self.limits.message_bytes {

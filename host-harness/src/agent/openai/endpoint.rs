@@ -46,6 +46,14 @@ impl Endpoint {
     }
 }
 
+/// As it was given.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.base)?;
+        self.model.iter().try_for_each(|model| write!(f, "#{model}"))
+    }
+}
+
 /// A key for the server. Shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
@@ -79,6 +87,7 @@ mod tests {
         let endpoint: Endpoint = "http://localhost:11434/v1/#llama3.2:3b".parse().unwrap();
         assert_eq!(endpoint.path("models"), "http://localhost:11434/v1/models");
         assert_eq!(endpoint.model.as_deref(), Some("llama3.2:3b"));
+        assert_eq!(endpoint.to_string(), "http://localhost:11434/v1#llama3.2:3b");
         let endpoint: Endpoint = "https://openrouter.ai/api/v1".parse().unwrap();
         assert_eq!(endpoint.model, None);
         for text in [

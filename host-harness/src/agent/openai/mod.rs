@@ -1,61 +1,51 @@
 //! Any server of the OpenAI chat-completions protocol: a model on this machine, a company's, or another agent's gateway.
 //!
 //! What a friend writes goes there as a friend's words and never as the system's, and a friend's turn is offered no tool but
-//! to take a note about that friend. A request is tried again only while nothing of the answer has been seen.
+//! to take a note about that friend; the owner's turn is offered the owner's. A request is tried again only while nothing of the answer has been seen.
 
 mod endpoint;
 mod events;
 mod failure;
+mod marks;
 mod messages;
 mod reply;
+mod server;
 mod tools;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::Response;
+use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use tokio::sync::{OnceCell, mpsc};
-use tokio::time::timeout;
+use tokio::sync::mpsc;
 
 pub use endpoint::{Endpoint, Key};
 
 use super::{Agent, AgentError, Answering, Notes, Piece, Turn};
 use events::Decoder;
 use failure::Failure;
+use marks::Marks;
 use reply::{Chunk, Reply};
+use server::{FIRST, Server, json_of, next_bytes};
 use tools::{Call, Tools};
 
-/// Time to connect.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Time until something of the answer comes: a model on a small machine is loaded first.
-const FIRST: Duration = Duration::from_secs(180);
 /// Longest silence in the middle of an answer.
 const SILENCE: Duration = Duration::from_secs(60);
-/// Times that a model may call tools before it has to answer.
-const ROUNDS: u32 = 4;
 /// Tries for one answer.
 const TRIES: u32 = 4;
 /// Pause before the second try; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause that a server is granted with `Retry-After`: a friend waits.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-/// Bytes of an answer that does not come in pieces, and of an error.
-const BODY_BYTES: usize = 4 << 20;
 
 /// Answers by asking a model.
 #[derive(Debug)]
 pub struct OpenAi {
-    endpoint: Endpoint,
-    key: Option<Key>,
+    server: Server,
     /// What the model is told it is called.
     name: String,
     notes: Notes,
-    client: Client,
-    model: OnceCell<String>,
     /// The server has said that its model takes no tools.
     without_tools: AtomicBool,
 }
@@ -66,31 +56,23 @@ impl OpenAi {
     /// # Errors
     /// When this machine has no roots of trust, or its TLS cannot be set up.
     pub fn new(endpoint: Endpoint, key: Option<Key>, name: String, notes: Notes) -> Result<Self, AgentError> {
-        // Fails only where another part of the program has chosen already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .connect_timeout(CONNECT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| AgentError(failure::explained(&error)))?;
-        let model = OnceCell::new_with(endpoint.model.clone());
         Ok(Self {
-            endpoint,
-            key,
+            server: Server::new(endpoint, key)?,
             name,
             notes,
-            client,
-            model,
             without_tools: AtomicBool::new(false),
         })
     }
 
     async fn run(&self, turn: Turn, pieces: mpsc::Sender<Piece>) -> Result<(), AgentError> {
-        let tools = Tools::new(&self.notes, &turn.user_id);
-        let mut messages = messages::of(&turn, &self.name, tools.remembered().as_deref());
+        let tools = Tools::new(&self.notes, &turn);
+        let marks = Marks::new(&turn.user_id);
+        let remembered = tools.remembered().await;
+        let mut messages = messages::of(&turn, &marks, &self.name, remembered.as_deref());
         let mut has_text = false;
-        for round in 0..=ROUNDS {
-            let offer = (round < ROUNDS).then(Tools::offered);
+        let rounds = tools.rounds();
+        for round in 0..=rounds {
+            let offer = (round < rounds).then(|| tools.offered());
             let calls = self
                 .ask(&turn.user_id, &messages, offer, &pieces, &mut has_text)
                 .await?;
@@ -99,7 +81,7 @@ impl OpenAi {
             }
             messages.push(json!({ "role": "assistant", "content": null, "tool_calls": calls.iter().map(shown).collect::<Value>() }));
             for call in &calls {
-                let outcome = tools.carry_out(call);
+                let outcome = marks.result(&tools.carry_out(call).await);
                 messages.push(json!({ "role": "tool", "tool_call_id": call.id, "content": outcome }));
             }
         }
@@ -128,7 +110,7 @@ impl OpenAi {
                 Err(failure) => failure,
             };
             if offer.is_some() && failure.is_about_tools() {
-                tracing::info!(%failure, "the agent takes no notes");
+                tracing::info!(%failure, "the agent uses no tools");
                 self.without_tools.store(true, Ordering::Relaxed);
                 tries_left += 1;
                 continue;
@@ -151,18 +133,12 @@ impl OpenAi {
         pieces: &mpsc::Sender<Piece>,
         reply: &mut Reply,
     ) -> Result<Vec<Call>, Failure> {
-        let model = self.model.get_or_try_init(|| self.first_model()).await?;
+        let model = self.server.model().await?;
         let mut body = json!({ "model": model, "stream": true, "user": user_id, "messages": messages });
         if let (Some(offer), Some(fields)) = (offer, body.as_object_mut()) {
             fields.insert("tools".to_owned(), offer.clone());
         }
-        let request = self
-            .client
-            .post(self.endpoint.path("chat/completions"))
-            .header(ACCEPT, "text/event-stream, application/json")
-            .header(CONTENT_TYPE, "application/json")
-            .body(body.to_string());
-        let response = self.send(request).await?;
+        let response = self.server.complete(&body).await?;
         let is_stream = response
             .headers()
             .get(CONTENT_TYPE)
@@ -203,48 +179,6 @@ impl OpenAi {
             }
         }
     }
-
-    /// The first model that the server names.
-    async fn first_model(&self) -> Result<String, Failure> {
-        let response = self.send(self.client.get(self.endpoint.path("models"))).await?;
-        let list = json_of(response).await?;
-        let model = list.pointer("/data/0/id").and_then(Value::as_str);
-        model.map(str::to_owned).ok_or(Failure::NoModel)
-    }
-
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, Failure> {
-        let request = match &self.key {
-            Some(key) => request.bearer_auth(key.reveal()),
-            None => request,
-        };
-        let response = match timeout(FIRST, request.send()).await {
-            Err(_) => return Err(Failure::Silent(FIRST)),
-            Ok(Err(error)) => return Err(Failure::Unreachable(failure::explained(&error))),
-            Ok(Ok(response)) => response,
-        };
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
-        let words = match json_of(response).await {
-            Ok(body) => reply::error_in(&body).unwrap_or_default(),
-            Err(_) => String::new(),
-        };
-        Err(if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-            Failure::Busy {
-                status,
-                words,
-                retry_after,
-            }
-        } else {
-            Failure::Refused { status, words }
-        })
-    }
 }
 
 impl Agent for OpenAi {
@@ -268,30 +202,4 @@ async fn take(piece: Option<Piece>, pieces: &mpsc::Sender<Piece>) -> bool {
         Some(piece) => pieces.send(piece).await.is_ok(),
         None => true,
     }
-}
-
-/// What comes next of a body; none at its end.
-async fn next_bytes(
-    stream: &mut (impl Stream<Item = reqwest::Result<Bytes>> + Unpin),
-    patience: Duration,
-) -> Result<Option<Bytes>, Failure> {
-    match timeout(patience, stream.next()).await {
-        Err(_) => Err(Failure::Silent(patience)),
-        Ok(None) => Ok(None),
-        Ok(Some(Err(error))) => Err(Failure::Broken(failure::explained(&error))),
-        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-    }
-}
-
-/// A body that is JSON, within bounds of size and time.
-async fn json_of(response: Response) -> Result<Value, Failure> {
-    let mut stream = response.bytes_stream();
-    let mut body = Vec::new();
-    while let Some(bytes) = next_bytes(&mut stream, FIRST).await? {
-        body.extend_from_slice(&bytes);
-        if body.len() > BODY_BYTES {
-            return Err(Failure::TooLong);
-        }
-    }
-    serde_json::from_slice(&body).map_err(|_| Failure::Rubbish("an answer that is not JSON"))
 }
