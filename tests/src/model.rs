@@ -3,9 +3,10 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ use crate::DEADLINE;
 pub struct Model {
     shared: Arc<Shared>,
     address: SocketAddr,
+    accepting: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -30,16 +32,27 @@ struct Shared {
 struct State {
     replies: VecDeque<Reply>,
     asked: Vec<Asked>,
-    /// Connections that the client has closed while they were held.
+    /// Connections that the client has closed while they were held or flooded.
     left: usize,
+    connections: Vec<TcpStream>,
 }
 
 /// What is answered to one request for a completion.
 #[derive(Debug, Clone)]
 pub struct Reply {
     bytes: Vec<u8>,
-    /// The connection is held afterwards until the client closes it.
-    is_held: bool,
+    then: Then,
+}
+
+/// What follows the bytes of a reply.
+#[derive(Debug, Clone)]
+enum Then {
+    /// The connection is closed.
+    Close,
+    /// It is held until the client closes it.
+    Hold,
+    /// These bytes, again and again, until the client closes it.
+    Flood(Vec<u8>),
 }
 
 /// A request as it came.
@@ -58,7 +71,7 @@ impl Reply {
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             bytes: bytes.into(),
-            is_held: false,
+            then: Then::Close,
         }
     }
 
@@ -110,7 +123,18 @@ impl Reply {
 
     /// The same, held open at its end.
     pub fn held(self) -> Self {
-        Self { is_held: true, ..self }
+        Self {
+            then: Then::Hold,
+            ..self
+        }
+    }
+
+    /// The same, followed by these bytes without end.
+    pub fn flooding(self, bytes: &str) -> Self {
+        Self {
+            then: Then::Flood(bytes.repeat((64 << 10) / bytes.len() + 1).into_bytes()),
+            ..self
+        }
     }
 }
 
@@ -147,16 +171,22 @@ impl Model {
         shared.state.lock().unwrap().replies.extend(replies);
         let address = listener.local_addr().unwrap();
         let serving = shared.clone();
-        std::thread::spawn(move || {
+        let accepting = std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if serving.ended.load(Ordering::SeqCst) {
                     return;
                 }
-                let serving = serving.clone();
-                std::thread::spawn(move || serving.serve(stream.unwrap()));
+                let (serving, stream) = (serving.clone(), stream.unwrap());
+                let connection = stream.try_clone().unwrap();
+                serving.state.lock().unwrap().connections.push(connection);
+                std::thread::spawn(move || serving.serve(stream));
             }
         });
-        Self { shared, address }
+        Self {
+            shared,
+            address,
+            accepting: Some(accepting),
+        }
     }
 
     /// Where it listens.
@@ -185,15 +215,24 @@ impl Model {
         last["content"].as_str().unwrap().to_owned()
     }
 
+    /// Waits until so many requests for completions have come.
+    pub fn wait_until_asked(&self, times: usize) {
+        self.wait(|state| state.asked.len() >= times);
+    }
+
     /// Waits until the client has closed a connection that was held.
     pub fn wait_until_left(&self) {
+        self.wait(|state| state.left > 0);
+    }
+
+    fn wait(&self, fits: impl Fn(&State) -> bool) {
         let state = self.shared.state.lock().unwrap();
-        let (state, waited) = self
+        let waited = self
             .shared
             .changed
-            .wait_timeout_while(state, DEADLINE, |state| state.left == 0)
+            .wait_timeout_while(state, DEADLINE, |state| !fits(state))
             .unwrap();
-        assert!(!waited.timed_out(), "{state:?}");
+        assert!(!waited.1.timed_out(), "the model's server waits in vain");
     }
 }
 
@@ -202,6 +241,11 @@ impl Drop for Model {
         self.shared.ended.store(true, Ordering::SeqCst);
         // Wakes the one who waits for a connection.
         let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+        // The address is free when this returns, and nobody has an answer any more.
+        let _ = self.accepting.take().map(JoinHandle::join);
+        for connection in &self.shared.state.lock().unwrap().connections {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
     }
 }
 
@@ -217,6 +261,7 @@ impl Shared {
         } else {
             let mut state = self.state.lock().unwrap();
             state.asked.push(asked);
+            self.changed.notify_all();
             state
                 .replies
                 .pop_front()
@@ -225,11 +270,13 @@ impl Shared {
         let mut writer = &stream;
         // A client that was told enough may be gone.
         let _ = writer.write_all(&reply.bytes);
-        if reply.is_held {
-            let _ = reader.read(&mut [0]);
-            self.state.lock().unwrap().left += 1;
-            self.changed.notify_all();
+        match reply.then {
+            Then::Close => return drop(stream.shutdown(Shutdown::Both)),
+            Then::Hold => drop(reader.read(&mut [0])),
+            Then::Flood(bytes) => while writer.write_all(&bytes).is_ok() {},
         }
+        self.state.lock().unwrap().left += 1;
+        self.changed.notify_all();
     }
 }
 

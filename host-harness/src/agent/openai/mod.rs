@@ -13,7 +13,7 @@ mod server;
 mod tools;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
@@ -32,6 +32,10 @@ use tools::{Call, Tools};
 
 /// Longest silence in the middle of an answer.
 const SILENCE: Duration = Duration::from_secs(60);
+/// Most bytes of an answer in pieces, whatever they say, and longest time for it. A long answer has a few thousand pieces of some
+/// hundred bytes.
+const STREAM_BYTES: usize = 32 << 20;
+const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// Tries for one answer.
 const TRIES: u32 = 4;
 /// Pause before the second try; it doubles with each further one.
@@ -161,11 +165,16 @@ impl OpenAi {
     ) -> Result<Vec<Call>, Failure> {
         let mut stream = response.bytes_stream();
         let mut decoder = Decoder::default();
+        let (begin, mut bytes_left) = (Instant::now(), STREAM_BYTES);
         loop {
             let patience = if reply.has_begun() { SILENCE } else { FIRST };
             let Some(bytes) = next_bytes(&mut stream, patience).await? else {
                 return reply.end();
             };
+            bytes_left = bytes_left.checked_sub(bytes.len()).ok_or(Failure::TooLong)?;
+            if begin.elapsed() > LONGEST {
+                return Err(Failure::TooLong);
+            }
             for data in decoder.feed(&bytes)? {
                 match reply.chunk(&data)? {
                     Chunk::End => return reply.end(),
