@@ -55,6 +55,8 @@ export const deviceCode = () => request("/api/auth/link", {}, asJson);
 export const signOut = () => request("/api/auth/logout", {}, asJson);
 export const setNickname = (nickname) => request("/api/nickname", { nickname }, asJson);
 export const setLanguage = (language) => request("/api/language", { language }, asJson);
+export const notes = () => request("/api/notes", undefined, asJson);
+export const forgetNote = (note) => request("/api/notes/forget", { note }, asJson);
 export const stopAnswer = () => request("/api/chat/stop", {}, asJson);
 export const seen = (id) => request("/api/seen", { id }, asJson);
 

@@ -1,6 +1,7 @@
-// The menu in the header and its dialogs: settings, another device, sign-out.
+// The menu in the header and its dialogs: settings, another device, the agent's notes, sign-out.
 
 import * as api from "./api.js";
+import { openNotes } from "./notes.js";
 import { failure, language, t, timeOf } from "./texts.js";
 
 // Modules around a QR code that are light, by its standard.
@@ -29,6 +30,7 @@ export class Menu {
     document.addEventListener("pointerdown", this.#outside);
     byId("menu-settings").onclick = () => this.#settings();
     byId("menu-device").onclick = () => this.#addDevice();
+    byId("menu-notes").onclick = () => this.#notes();
     byId("menu-signout").onclick = () => this.#leave();
     for (const button of document.querySelectorAll("dialog [data-close]")) {
       button.onclick = () => button.closest("dialog").close();
@@ -52,6 +54,7 @@ export class Menu {
 
   #open(on) {
     this.#panel.hidden = !on;
+    byId("menu-notes").textContent = t("menu.notes");
     this.#button.setAttribute("aria-expanded", String(on));
     if (on) this.#panel.querySelector("button").focus();
   }
@@ -110,6 +113,11 @@ export class Menu {
     if (!made) return;
     const address = new URL("/chat", made.url).href;
     fill(t("device.lead", { address, time: timeOf(made.expires_at) }), made.code, made.qr);
+  }
+
+  #notes() {
+    this.#show(byId("notes-dialog"));
+    openNotes((action, problem) => this.#try(action, problem));
   }
 
   #leave() {

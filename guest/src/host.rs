@@ -37,6 +37,15 @@ pub(crate) enum PublishError {
     Other(String),
 }
 
+/// What the agent keeps about a friend was not read or changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MemoryError {
+    #[error("there is no such note")]
+    UnknownNote,
+    #[error("{0}")]
+    Other(String),
+}
+
 /// The host could not say what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} cannot be read: {reason}")]
@@ -61,6 +70,12 @@ pub(crate) trait Host {
     fn enqueue(&mut self, user_id: &str, message: &str) -> Result<Ticket, EnqueueError>;
     /// Takes a message out of the queue, or stops its answer; no event of that ticket follows.
     fn cancel(&mut self, ticket: Ticket);
+    /// Makes a friend known to the agent, by a name for people to read.
+    fn introduce(&mut self, user_id: &str, name: &str) -> Result<(), MemoryError>;
+    /// What the agent has noted about a friend.
+    fn notes(&mut self, user_id: &str) -> Result<Vec<String>, MemoryError>;
+    /// Removes such a note.
+    fn forget(&mut self, user_id: &str, note: &str) -> Result<(), MemoryError>;
     /// Sends a frame to who listens, and tells how many connections that are.
     fn publish(&mut self, topic: &str, frame: &[u8]) -> Result<u32, PublishError>;
     /// How many connections listen to a topic; 0 where the host does not know.

@@ -80,6 +80,7 @@ impl Plugin {
         }
         let may_wait = host.may_wait();
         let mut service = Service::open(host, settings, self.file, may_wait)?;
+        service.introduce_earlier(host).map_err(OpenError::from)?;
         service.resume(host).map_err(OpenError::from)?;
         tracing::info!(page = service.settings.base_url.as_str(), "friends chat is ready");
         self.service = Some(service);

@@ -15,6 +15,7 @@ mod forgetting;
 mod growth;
 mod life;
 mod moving_in;
+mod notes;
 mod sign_in;
 mod together;
 mod tools;

@@ -15,6 +15,7 @@ use crate::request::Request;
 use crate::store::{Invite, InviteKind, Open, Session, Store, StoreError, Terms};
 use crate::token::Token;
 use crate::topic::Topic;
+use crate::username::user_id;
 use crate::{broadcast, cookie};
 
 /// The name under which the host keeps the key of the invite codes.
@@ -92,6 +93,29 @@ impl Service {
             expires_at_ms,
         };
         (code, invite)
+    }
+
+    /// Makes a friend known to the agent. Where that fails the chat does without.
+    pub(crate) fn introduce(&self, host: &mut dyn Host, username: &str, nickname: &str) {
+        if let Err(error) = host.introduce(&user_id(username), nickname) {
+            tracing::warn!(username, %error, "the agent does not know a friend yet");
+        }
+    }
+
+    /// Makes friends known to the agent who were here before it could be told of them. Once: whom the owner takes out
+    /// again stays out.
+    pub(crate) fn introduce_earlier(&mut self, host: &mut dyn Host) -> Result<(), StoreError> {
+        let Some(friends) = self.store.not_introduced()? else {
+            return Ok(());
+        };
+        for friend in &friends {
+            self.introduce(host, &friend.username, &friend.nickname);
+        }
+        if let Err(error) = self.store.note_introduced() {
+            // A full disk keeps nobody from the chat; they are introduced again.
+            tracing::warn!(%error, "that the agent was told of the friends is not kept for the moment");
+        }
+        Ok(())
     }
 
     /// Who a request is from, by its cookie; notes that the friend was here.

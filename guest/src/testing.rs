@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use crate::host::{CloseReason, EnqueueError, Host, PublishError, Ticket, Unreadable};
+use crate::host::{CloseReason, EnqueueError, Host, MemoryError, PublishError, Ticket, Unreadable};
 use crate::random::Random;
 use crate::response::Response;
 
@@ -38,6 +38,12 @@ pub(crate) struct FakeHost {
     pub(crate) queue: Vec<(String, String)>,
     /// What the queue answers instead of a ticket.
     pub(crate) queue_error: Option<EnqueueError>,
+    /// Who was introduced, as `USER: NAME`.
+    pub(crate) introduced: Vec<String>,
+    /// What the agent has noted, by user.
+    pub(crate) notes: BTreeMap<String, Vec<String>>,
+    /// What is kept cannot be read.
+    pub(crate) memory_is_lost: bool,
     /// Connections that every topic has.
     pub(crate) connections: u32,
     /// Longest frame taken; 0 for any.
@@ -116,6 +122,31 @@ impl Host for FakeHost {
 
     fn cancel(&mut self, ticket: Ticket) {
         self.told.push(Told::Cancelled(ticket));
+    }
+
+    fn introduce(&mut self, user_id: &str, name: &str) -> Result<(), MemoryError> {
+        if self.memory_is_lost {
+            return Err(MemoryError::Other("no memory".to_owned()));
+        }
+        self.introduced.push(format!("{user_id}: {name}"));
+        Ok(())
+    }
+
+    fn notes(&mut self, user_id: &str) -> Result<Vec<String>, MemoryError> {
+        if self.memory_is_lost {
+            return Err(MemoryError::Other("no memory".to_owned()));
+        }
+        Ok(self.notes.get(user_id).cloned().unwrap_or_default())
+    }
+
+    fn forget(&mut self, user_id: &str, note: &str) -> Result<(), MemoryError> {
+        let notes = self.notes.entry(user_id.to_owned()).or_default();
+        let at = notes
+            .iter()
+            .position(|own| own == note)
+            .ok_or(MemoryError::UnknownNote)?;
+        notes.remove(at);
+        Ok(())
     }
 
     fn publish(&mut self, topic: &str, frame: &[u8]) -> Result<u32, PublishError> {

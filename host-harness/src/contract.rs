@@ -14,10 +14,11 @@ const EXPORTS: [&str; 4] = [
 ];
 
 /// What a plugin may import. Nothing of it reaches the network, the environment or other files.
-const IMPORTS: [&str; 28] = [
+const IMPORTS: [&str; 29] = [
     "tinyclaw:plugin/agent@0.1.0",
     "tinyclaw:plugin/commits@0.1.0",
     "tinyclaw:plugin/http-types@0.1.0",
+    "tinyclaw:plugin/memory@0.1.0",
     "tinyclaw:plugin/push@0.1.0",
     "tinyclaw:plugin/secrets@0.1.0",
     "wasi:cli/environment@0.2.12",

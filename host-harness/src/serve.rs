@@ -102,21 +102,19 @@ impl Host {
         for name in &settings.secrets {
             secrets.insert(name.clone(), settings.data.secret(name)?);
         }
+        let notes = Notes::at(settings.data.notes());
         let grants = Grants {
             directory: settings.data.plugin(),
             config: settings.plugin_config(port),
             secrets,
+            notes: Some(notes.clone()),
         };
         let limits = Limits::default();
         let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
         let hub = PushHub::new(&limits);
         let agent = settings
             .agent
-            .agent(
-                settings.agent_key.clone(),
-                settings.agent_name(),
-                Notes::at(settings.data.notes()),
-            )
+            .agent(settings.agent_key.clone(), settings.agent_name(), notes)
             .map_err(ServeError::Agent)?;
         let queue = AgentQueue::new(agent, &limits);
         let program = Program::load(&engine, &bytes, settings.plugin.clone())

@@ -188,7 +188,7 @@ fn a_note_is_kept_for_that_friend_only_and_goes_with_the_next_turn() {
     let text = std::fs::read_to_string(&file).unwrap();
     assert_eq!(
         text,
-        "# Mine\n\n## mary\nA secret of Mary's.\n\n## john\n\n- Likes tea.\n"
+        "# Mine\n\n## mary\nA secret of Mary's.\n\n## john\n\n### Noted by the agent\n\n- Likes tea.\n"
     );
 
     john.ask("what do you know about me?");
@@ -215,7 +215,8 @@ fn a_note_cannot_write_into_another_section() {
     let (harness, john) = serve(&model);
     assert_eq!(john.ask("note this"), "No.");
     assert!(model.outcome().starts_with("Not done: a note has"));
-    assert!(!harness.data().path().join("FRIENDS.md").exists());
+    let notes = std::fs::read_to_string(harness.data().path().join("FRIENDS.md")).unwrap();
+    assert_eq!(notes, "# What I know about my friends\n\n## john\n");
 }
 
 #[test]

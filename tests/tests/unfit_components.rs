@@ -126,6 +126,7 @@ fn a_foreign_import_is_named() {
 fn another_version_is_named_with_ours() {
     let rows = [
         ("tinyclaw:plugin/agent@0.2.0", "tinyclaw:plugin/agent@0.1.0"),
+        ("tinyclaw:plugin/memory@0.2.0", "tinyclaw:plugin/memory@0.1.0"),
         ("tinyclaw:plugin/push@0.1.0-rc.1", "tinyclaw:plugin/push@0.1.0"),
         ("wasi:clocks/wall-clock@0.3.0", "wasi:clocks/wall-clock@0.2.12"),
         ("wasi:config/store@0.2.0-rc.2", "wasi:config/store@0.2.0-rc.1"),

@@ -12,12 +12,13 @@ use friends_chat_tests::{Answer, Connection, Events, Friend, Harness};
 use serde_json::json;
 
 /// Routes that take JSON from a friend, with a body that fits.
-fn posts() -> [(&'static str, serde_json::Value); 4] {
+fn posts() -> [(&'static str, serde_json::Value); 5] {
     [
         ("/api/nickname", json!({ "nickname": "J" })),
         ("/api/chat", json!({ "message": "hi" })),
         ("/api/seen", json!({ "id": 0 })),
         ("/api/chat/stop", json!({})),
+        ("/api/notes/forget", json!({ "note": "Likes tea." })),
     ]
 }
 
@@ -223,6 +224,7 @@ fn wrong_methods_learn_the_right_ones() {
         "/api/health",
         "/api/auth/status",
         "/api/history",
+        "/api/notes",
         "/api/stream",
         "/api/push",
     ];
@@ -233,6 +235,7 @@ fn wrong_methods_learn_the_right_ones() {
         "/api/language",
         "/api/chat",
         "/api/chat/stop",
+        "/api/notes/forget",
         "/api/seen",
     ];
     let wrong = |target: &str, methods: &[&str], allowed: &str| {
@@ -274,7 +277,7 @@ fn nobody_gets_in_without_a_session() {
         for (target, body) in posts() {
             somebody.post(target, &body).assert_error(401);
         }
-        for target in ["/api/history", "/api/stream", "/api/push"] {
+        for target in ["/api/history", "/api/notes", "/api/stream", "/api/push"] {
             somebody.get(target).assert_error(401);
         }
         assert_eq!(somebody.status()["authenticated"], false, "{cookie:?}");

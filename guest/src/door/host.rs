@@ -1,11 +1,11 @@
 //! The host as the plugin sees it, by the component's imports.
 
 use super::http::to_wit;
-use crate::bindings::tinyclaw::plugin::{agent, commits, push, secrets};
+use crate::bindings::tinyclaw::plugin::{agent, commits, memory, push, secrets};
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::config::store;
 use crate::bindings::wasi::random::random::get_random_bytes;
-use crate::host::{CloseReason, EnqueueError, Host, PublishError, Ticket, Unreadable};
+use crate::host::{CloseReason, EnqueueError, Host, MemoryError, PublishError, Ticket, Unreadable};
 use crate::random::Random;
 use crate::response::Response;
 
@@ -68,6 +68,18 @@ impl Host for ComponentHost {
         agent::cancel(ticket);
     }
 
+    fn introduce(&mut self, user_id: &str, name: &str) -> Result<(), MemoryError> {
+        memory::introduce(user_id, name).map_err(not_kept)
+    }
+
+    fn notes(&mut self, user_id: &str) -> Result<Vec<String>, MemoryError> {
+        memory::notes(user_id).map_err(not_kept)
+    }
+
+    fn forget(&mut self, user_id: &str, note: &str) -> Result<(), MemoryError> {
+        memory::forget(user_id, note).map_err(not_kept)
+    }
+
     fn publish(&mut self, topic: &str, frame: &[u8]) -> Result<u32, PublishError> {
         push::publish(topic, frame).map_err(refused)
     }
@@ -89,6 +101,15 @@ impl Host for ComponentHost {
             },
         )
         .map_err(refused)
+    }
+}
+
+fn not_kept(error: memory::Error) -> MemoryError {
+    match error {
+        memory::Error::UnknownNote => MemoryError::UnknownNote,
+        memory::Error::InvalidUserId => MemoryError::Other("not a user id".to_owned()),
+        memory::Error::InvalidName => MemoryError::Other("not a name".to_owned()),
+        memory::Error::Storage(reason) | memory::Error::Other(reason) => MemoryError::Other(reason),
     }
 }
 

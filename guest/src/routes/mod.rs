@@ -4,6 +4,7 @@
 mod auth;
 pub(crate) mod chat;
 mod history;
+mod notes;
 mod page;
 mod problem;
 pub(crate) mod stream;
@@ -70,6 +71,8 @@ fn dispatch(service: &mut Service, host: &mut dyn Host, request: &Request, route
         Route::Logout => auth::logout(service, host, request),
         Route::Nickname => auth::nickname(service, host, request),
         Route::Language => page::language(service, request),
+        Route::Notes => notes::notes(service, host, request),
+        Route::Forget => notes::forget(service, host, request),
         Route::Chat => chat::say(service, host, request),
         Route::Stop => chat::stop(service, host, request),
         Route::History => history::history(service, host, request),

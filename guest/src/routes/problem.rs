@@ -32,6 +32,10 @@ pub(crate) enum Problem {
     Shape(String),
     TooLarge,
     CrossSite,
+    /// The agent has noted nothing like it.
+    UnknownNote,
+    /// What the agent has noted cannot be read; the reason is for the log.
+    Memory(String),
     Say(SayError),
     Store(StoreError),
 }
@@ -123,6 +127,15 @@ impl Problem {
             ),
             Self::TooLarge => once(413, "That is too long: a request may have 64 KiB at most".into()),
             Self::CrossSite => once(403, "This request came from another site".into()),
+            Self::UnknownNote => once(404, "This note is not there any more".into()),
+            Self::Memory(reason) => {
+                tracing::error!(reason, "the agent's notes");
+                retry(
+                    503,
+                    "The notes cannot be read at the moment. Please try again later.",
+                    STORAGE_RETRY_S,
+                )
+            }
             Self::Say(SayError::Crowded { retry_after_ms }) => retry(
                 429,
                 "Several messages are still waiting for an answer. Please wait a moment.",

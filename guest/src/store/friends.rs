@@ -7,6 +7,9 @@ use crate::code::CodeHash;
 use crate::nickname::Nickname;
 use crate::username::Username;
 
+/// The key in `meta` that says that the host's agent was told of those who were here before it could be.
+const INTRODUCED: &str = "introduced";
+
 /// A friend, with or without access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Friend {
@@ -72,6 +75,33 @@ impl Store {
                 params![username.as_str()],
                 read_friend,
             )?)
+        })
+    }
+
+    /// Everybody, until it is noted that the host's agent was told of them; none from then on.
+    pub(crate) fn not_introduced(&self) -> Result<Option<Vec<Friend>>, StoreError> {
+        self.read("looking up whom the agent knows", |connection| {
+            let noted: Option<String> =
+                connection.query_row("SELECT value FROM meta WHERE key = ?1", params![INTRODUCED], |row| {
+                    row.get(0)
+                })?;
+            if noted.is_some() {
+                return Ok(None);
+            }
+            let friends = connection.query(
+                "SELECT id, username, nickname FROM friends ORDER BY username",
+                params![],
+                read_friend,
+            )?;
+            Ok(Some(friends))
+        })
+    }
+
+    /// Notes that the host's agent was told of everybody who is here.
+    pub(crate) fn note_introduced(&mut self) -> Result<(), StoreError> {
+        self.write("noting whom the agent knows", |connection| {
+            connection.execute("INSERT INTO meta (key, value) VALUES (?1, 'yes')", params![INTRODUCED])?;
+            Ok(())
         })
     }
 

@@ -42,6 +42,7 @@ pub(super) fn invite(
         )));
     }
     tracing::info!(username = username.as_str(), "a friend was invited");
+    service.introduce(host, username.as_str(), nickname.as_str());
     let nickname = quoted(nickname.as_str());
     Ok(format!(
         "Created the friend {username}, nickname {nickname}.\n{}",

@@ -19,7 +19,7 @@ mod queue;
 
 pub use command::Command;
 pub use echo::Echo;
-pub use notes::{Notes, NotesError};
+pub use notes::{Introduction, Notes, NotesError};
 pub use openai::{Endpoint, Key, OpenAi};
 pub use queue::{AgentQueue, Event, Events, QueueFull, Reservation, Ticket};
 

@@ -1,27 +1,43 @@
 //! What the agent remembers of each user: a Markdown document in the data directory, one section a user, which the owner may
 //! edit in any editor at any time.
 //!
-//! Only one user's section is ever read or changed at a time. A change is one line, and the file is replaced whole: what
-//! somebody else writes at the same moment is seen first, and kept.
+//! What the agent notes stands under a heading of its own there: the user may read that and have it removed, and the rest
+//! is the owner's. The file is replaced whole: what somebody else writes at the same moment is seen first, and kept.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// Most characters of one note: a fact, not a story.
 const NOTE_CHARS: usize = 300;
 /// Most bytes of a section that go to a model, and beyond which nothing is added.
 const SECTION_BYTES: usize = 8 << 10;
+/// Most bytes of the document, beyond which nobody is introduced: it is read whole for every turn.
+const DOCUMENT_BYTES: usize = 4 << 20;
 /// Tries to write while somebody else does.
 const TRIES: u32 = 5;
 /// What the document begins with when the agent makes it.
 const TITLE: &str = "# What I know about my friends\n";
+/// The heading, of the third level, of what the agent has noted in a section.
+const NOTED: &str = "Noted by the agent";
 
-/// The document.
+/// The document. Clones write one after the other.
 #[derive(Debug, Clone)]
 pub struct Notes {
     path: PathBuf,
+    writing: Arc<Mutex<()>>,
+}
+
+/// A user who is to have a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introduction {
+    /// The section's name: one word.
+    pub name: String,
+    /// What the user is called, on one line, for people to read.
+    pub called: String,
 }
 
 /// A note was not taken, or not removed.
@@ -33,6 +49,9 @@ pub enum NotesError {
     /// The user's section is as long as it may be.
     #[error("there are too many notes about this user: have one removed first")]
     Full,
+    /// The document is as long as it may be.
+    #[error("it has become too long: take out of it what nobody needs")]
+    TooLong,
     /// There is no such note.
     #[error("there is no such note")]
     Unknown,
@@ -50,7 +69,10 @@ struct Text {
 impl Notes {
     /// The notes in a file, which need not exist.
     pub fn at(path: PathBuf) -> Self {
-        Self { path }
+        Self {
+            path,
+            writing: Arc::default(),
+        }
     }
 
     /// The section about a user, without its heading; cut where it is longer than a model should read.
@@ -71,6 +93,40 @@ impl Notes {
         Ok(Some(cut.to_owned()).filter(|text| !text.is_empty()))
     }
 
+    /// What the agent has noted about a user, earliest first.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn noted(&self, name: &str) -> io::Result<Vec<String>> {
+        let lines = self.read()?.lines;
+        let noted = section(&lines, name).and_then(|section| noted(&lines, section));
+        let own = noted.and_then(|noted| lines.get(noted)).unwrap_or_default();
+        Ok(own.iter().filter_map(|line| note_in(line)).map(str::to_owned).collect())
+    }
+
+    /// Makes a section for everyone who has none.
+    ///
+    /// # Errors
+    /// When the document is too long already, or cannot be written.
+    pub fn introduce(&self, users: &[Introduction]) -> Result<(), NotesError> {
+        self.change(|lines| {
+            let mut is_changed = false;
+            for Introduction { name, called } in users {
+                if section(lines, name).is_some() {
+                    continue;
+                }
+                if lines.iter().map(String::len).sum::<usize>() > DOCUMENT_BYTES {
+                    return Err(NotesError::TooLong);
+                }
+                let called = Some(called).filter(|called| *called != name);
+                let known_as = called.map_or_else(String::new, |called| format!(" ({called})"));
+                begin_section(lines, &format!("{name}{known_as}"));
+                is_changed = true;
+            }
+            Ok(is_changed)
+        })
+    }
+
     /// Adds a note to a user's section, which is made where it is missing. The same note again is none.
     ///
     /// # Errors
@@ -78,45 +134,47 @@ impl Notes {
     pub fn add(&self, name: &str, note: &str) -> Result<(), NotesError> {
         let line = line_of(note)?;
         self.change(|lines| {
-            let Some(section) = section(lines, name) else {
-                if lines.is_empty() {
-                    lines.push(TITLE.trim_end().to_owned());
-                }
-                lines.extend([String::new(), format!("## {name}"), String::new(), line.clone()]);
+            let section = match section(lines, name) {
+                Some(section) => section,
+                None => begin_section(lines, name),
+            };
+            let whole = lines.get(section.clone()).unwrap_or_default();
+            if whole.iter().map(String::len).sum::<usize>() + line.len() > SECTION_BYTES {
+                return Err(NotesError::Full);
+            }
+            let Some(noted) = noted(lines, section.clone()) else {
+                let at = end_of(lines, section);
+                let heading = format!("### {NOTED}");
+                lines.splice(at..at, [String::new(), heading, String::new(), line.clone()]);
                 return Ok(true);
             };
-            let own = lines.get(section.clone()).unwrap_or_default();
+            let own = lines.get(noted.clone()).unwrap_or_default();
             if own.contains(&line) {
                 return Ok(false);
             }
-            if own.iter().map(String::len).sum::<usize>() + line.len() > SECTION_BYTES {
-                return Err(NotesError::Full);
-            }
-            // Behind the last line that says something.
-            let last = own.iter().rposition(|line| !line.trim().is_empty()).unwrap_or_default();
-            let at = section.start + last + 1;
-            if last == 0 {
-                lines.insert(at, String::new());
-            }
-            lines.insert(if last == 0 { at + 1 } else { at }, line.clone());
+            let at = end_of(lines, noted.clone());
+            // A list begins behind an empty line.
+            let gap = (at == noted.start + 1).then(String::new);
+            lines.splice(at..at, gap.into_iter().chain([line.clone()]));
             Ok(true)
         })
     }
 
-    /// Removes a note from a user's section.
+    /// Removes what the agent has noted in a user's section; what the owner wrote there stays.
     ///
     /// # Errors
     /// When it is not there, or the file cannot be written.
     pub fn remove(&self, name: &str, note: &str) -> Result<(), NotesError> {
-        let line = line_of(note)?;
         self.change(|lines| {
-            let section = section(lines, name).ok_or(NotesError::Unknown)?;
-            let own = lines.get(section.clone()).unwrap_or_default();
+            let noted = section(lines, name)
+                .and_then(|section| noted(lines, section))
+                .ok_or(NotesError::Unknown)?;
+            let own = lines.get(noted.clone()).unwrap_or_default();
             let at = own
                 .iter()
-                .position(|own| own.trim_end() == line)
+                .position(|own| note_in(own) == Some(note.trim()))
                 .ok_or(NotesError::Unknown)?;
-            lines.remove(section.start + at);
+            lines.remove(noted.start + at);
             Ok(true)
         })
     }
@@ -124,6 +182,7 @@ impl Notes {
     /// Changes the document, unless `edit` says that there is nothing to change. Somebody else's change in between is
     /// read and the edit made again.
     fn change(&self, edit: impl Fn(&mut Vec<String>) -> Result<bool, NotesError>) -> Result<(), NotesError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..TRIES {
             let Text { mut lines, mark } = self.read()?;
             if !edit(&mut lines)? {
@@ -167,28 +226,68 @@ fn mark_of(path: &Path) -> Option<(SystemTime, u64)> {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
+/// Adds an empty section and tells where it lies.
+fn begin_section(lines: &mut Vec<String>, heading: &str) -> Range<usize> {
+    if lines.is_empty() {
+        lines.push(TITLE.trim_end().to_owned());
+    }
+    lines.extend([String::new(), format!("## {heading}")]);
+    lines.len() - 1..lines.len()
+}
+
 /// Where a user's section lies: from its heading, whose first word is the name, to the next heading that is not below it.
-fn section(lines: &[String], name: &str) -> Option<std::ops::Range<usize>> {
+fn section(lines: &[String], name: &str) -> Option<Range<usize>> {
+    part(lines, 0..lines.len(), 2, |title| {
+        title.split_whitespace().next() == Some(name)
+    })
+}
+
+/// Where the agent's notes lie in a section, from their heading.
+fn noted(lines: &[String], section: Range<usize>) -> Option<Range<usize>> {
+    part(lines, section, 3, |title| title.trim() == NOTED)
+}
+
+/// Where the first part of a level lies whose heading is wanted: up to the next heading that is not below it.
+fn part(
+    lines: &[String],
+    within: Range<usize>,
+    level: usize,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Option<Range<usize>> {
     let mut start = None;
     let mut is_code = false;
-    for (index, line) in lines.iter().enumerate() {
+    for (index, line) in lines.iter().enumerate().take(within.end).skip(within.start) {
         if line.trim_start().starts_with("```") {
             is_code = !is_code;
         }
-        let level = line.bytes().take_while(|byte| *byte == b'#').count();
-        let is_heading = !is_code && (1..=2).contains(&level) && line.as_bytes().get(level) == Some(&b' ');
-        if !is_heading {
+        let depth = line.bytes().take_while(|byte| *byte == b'#').count();
+        let Some(title) = line.get(depth..).and_then(|rest| rest.strip_prefix(' ')) else {
+            continue;
+        };
+        if is_code || !(1..=level).contains(&depth) {
             continue;
         }
         if let Some(start) = start {
             return Some(start..index);
         }
-        let first = line.trim_start_matches('#').split_whitespace().next();
-        if level == 2 && first == Some(name) {
+        if depth == level && is_wanted(title) {
             start = Some(index);
         }
     }
-    start.map(|start| start..lines.len())
+    start.map(|start| start..within.end)
+}
+
+/// Behind the last line of a part that says something.
+fn end_of(lines: &[String], part: Range<usize>) -> usize {
+    let own = lines.get(part.clone()).unwrap_or_default();
+    let last = own.iter().rposition(|line| !line.trim().is_empty()).unwrap_or_default();
+    part.start + last + 1
+}
+
+/// The note in a line of a list; an editor may have chosen another of Markdown's marks.
+fn note_in(line: &str) -> Option<&str> {
+    let note = line.strip_prefix(['-', '*', '+'])?.strip_prefix(' ')?.trim();
+    Some(note).filter(|note| !note.is_empty())
 }
 
 /// A note as a line of a list, which no note can leave.
@@ -224,14 +323,43 @@ mod tests {
     fn the_first_note_makes_the_document() {
         let (_directory, notes) = notes("");
         assert_eq!(notes.about("john").unwrap(), None);
+        assert!(notes.noted("john").unwrap().is_empty());
         notes.add("john", " likes tea ").unwrap();
         notes.add("john", "likes tea").unwrap();
         notes.add("jane", "has a dog").unwrap();
         notes.add("john", "lives in Lisbon").unwrap();
-        assert_eq!(notes.about("john").unwrap().unwrap(), "- likes tea\n- lives in Lisbon");
+        assert_eq!(notes.noted("john").unwrap(), ["likes tea", "lives in Lisbon"]);
         let text = fs::read_to_string(&notes.path).unwrap();
-        let expected = format!("{TITLE}\n## john\n\n- likes tea\n- lives in Lisbon\n\n## jane\n\n- has a dog\n");
+        let expected = format!(
+            "{TITLE}\n## john\n\n### {NOTED}\n\n- likes tea\n- lives in Lisbon\n\n## jane\n\n### {NOTED}\n\n- has a dog\n"
+        );
         assert_eq!(text, expected);
+        assert_eq!(
+            notes.about("john").unwrap().unwrap(),
+            format!("### {NOTED}\n\n- likes tea\n- lives in Lisbon")
+        );
+    }
+
+    #[test]
+    fn who_is_introduced_has_a_section_once() {
+        let (_directory, notes) = notes("## jane\nAn old friend.\n");
+        let introduced = |name: &str, called: &str| Introduction {
+            name: name.to_owned(),
+            called: called.to_owned(),
+        };
+        let users = [
+            introduced("john", "John Doe"),
+            introduced("jane", "Jane"),
+            introduced("mary", "mary"),
+        ];
+        notes.introduce(&users).unwrap();
+        notes.introduce(&users).unwrap();
+        let text = fs::read_to_string(&notes.path).unwrap();
+        assert_eq!(text, "## jane\nAn old friend.\n\n## john (John Doe)\n\n## mary\n");
+        assert_eq!(notes.about("john").unwrap(), None);
+        notes.add("john", "likes tea").unwrap();
+        assert_eq!(notes.noted("john").unwrap(), ["likes tea"]);
+        assert!(notes.noted("mary").unwrap().is_empty());
     }
 
     #[test]
@@ -242,10 +370,32 @@ mod tests {
         assert!(about.starts_with("Old friend.") && about.contains("pizza") && !about.contains("secret"));
         notes.add("john", "is back").unwrap();
         let text = fs::read_to_string(&notes.path).unwrap();
-        assert_eq!(text, own.replace("## jane\n```\n", "## jane\n```\n- is back\n"));
+        let code = "## jane\n```\n";
+        let with_note = own.replace(code, &format!("{code}\n### {NOTED}\n\n- is back\n"));
+        assert_eq!(text, with_note);
+        assert_eq!(notes.noted("john").unwrap(), ["is back"]);
+        assert!(matches!(notes.remove("john", "pizza"), Err(NotesError::Unknown)));
         notes.remove("john", "is back").unwrap();
-        assert_eq!(fs::read_to_string(&notes.path).unwrap(), own);
-        assert!(matches!(notes.remove("jane", "pizza"), Err(NotesError::Unknown)));
+        assert_eq!(
+            fs::read_to_string(&notes.path).unwrap(),
+            text.replace("- is back\n", "")
+        );
+        notes.add("john", "left again").unwrap();
+        assert_eq!(
+            fs::read_to_string(&notes.path).unwrap(),
+            text.replace("is back", "left again")
+        );
+        assert!(matches!(notes.remove("jane", "secret"), Err(NotesError::Unknown)));
+    }
+
+    #[test]
+    fn notes_that_an_editor_has_marked_otherwise_are_notes() {
+        let (_directory, notes) = notes(&format!(
+            "## john\n### {NOTED}\n* likes tea\n\n+  has a dog \nfree words\n"
+        ));
+        assert_eq!(notes.noted("john").unwrap(), ["likes tea", "has a dog"]);
+        notes.remove("john", "has a dog").unwrap();
+        assert_eq!(notes.noted("john").unwrap(), ["likes tea"]);
     }
 
     #[test]

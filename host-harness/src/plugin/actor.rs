@@ -13,9 +13,10 @@ use super::bindings::Plugin;
 use super::effects::Effects;
 use super::group::{Group, commit_soon};
 use super::imports::State;
+use super::memory::Writing;
 use super::slot::{Running, Slot};
 use super::{CallError, Grants, Program};
-use crate::agent::AgentQueue;
+use crate::agent::{AgentQueue, Notes};
 use crate::engine::Engine;
 use crate::limits::Limits;
 use crate::push::PushHub;
@@ -89,6 +90,11 @@ impl PluginActor {
         &self.queue
     }
 
+    /// What the agent keeps about users.
+    pub(super) fn notes(&self) -> Option<&Notes> {
+        self.grants.notes.as_ref()
+    }
+
     /// The bounds of this plugin.
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -134,8 +140,9 @@ impl PluginActor {
             .await;
         slot.running = None;
         let (stopped, effects) = stopped?;
-        effects.release(&self.hub, &self.queue, self);
-        stopped.map_err(CallError::Channel)
+        let writing = effects.release(self);
+        stopped.map_err(CallError::Channel)?;
+        written(writing).await
     }
 
     /// Starts a new instance soon after one is lost: what was being answered must not wait for the next visitor.
@@ -178,7 +185,9 @@ impl PluginActor {
             slot.let_changes_wait();
             let (settled, effects) = self.enter(&mut slot, self.limits.call, make, settle).await?;
             if !slot.is_open() {
-                effects.release(&self.hub, &self.queue, self);
+                let writing = effects.release(self);
+                drop(slot);
+                written(writing).await?;
                 return Ok(settled);
             }
             let lasting = slot.group.join(effects);
@@ -187,7 +196,7 @@ impl PluginActor {
             }
             (settled, lasting)
         };
-        lasting.await.map_err(|_| CallError::Trapped)?;
+        lasting.await.map_err(|_| CallError::Trapped)??;
         Ok(settled)
     }
 
@@ -280,10 +289,7 @@ impl PluginActor {
             )
             .await?;
         match started {
-            (Ok(()), effects) => {
-                effects.release(&self.hub, &self.queue, self);
-                Ok(())
-            }
+            (Ok(()), effects) => written(effects.release(self)).await,
             (Err(error), _) => {
                 slot.running = None;
                 slot.not_before = Some(Instant::now() + FIRST_PAUSE);
@@ -346,5 +352,13 @@ impl PluginActor {
         slot.not_before = (slot.strikes > 1).then(|| Instant::now() + pause);
         self.lost.notify_one();
         tracing::error!(strikes = slot.strikes, why, "the plugin's instance is lost");
+    }
+}
+
+/// Waits until what a call has asked for is written.
+async fn written(writing: Option<Writing>) -> Result<(), CallError> {
+    match writing {
+        Some(writing) => writing.done().await,
+        None => Ok(()),
     }
 }

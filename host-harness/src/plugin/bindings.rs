@@ -8,6 +8,7 @@ wasmtime::component::bindgen!({
         world plugin {
             import tinyclaw:plugin/agent@0.1.0;
             import tinyclaw:plugin/commits@0.1.0;
+            import tinyclaw:plugin/memory@0.1.0;
             import tinyclaw:plugin/push@0.1.0;
             import tinyclaw:plugin/secrets@0.1.0;
             import wasi:logging/logging@0.1.0-draft;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Response;
-use crate::agent::{AgentQueue, Events, Reservation, Ticket};
-use crate::push::{End, Moment, PushHub, Reason};
+use super::actor::PluginActor;
+use super::memory::{Forgotten, Writing};
+use crate::agent::{Introduction, Reservation, Ticket};
+use crate::push::{End, Moment, Reason};
 
 /// Effects of one call, in order.
 #[derive(Debug, Default)]
@@ -23,6 +25,8 @@ pub(crate) enum Effect {
     Publish(String, Bytes),
     Respond(String, Box<Response>),
     Close(String, Reason),
+    Introduce(Introduction),
+    Forget(Forgotten),
 }
 
 impl Effects {
@@ -34,20 +38,26 @@ impl Effects {
     pub(crate) fn pushes(&self) -> usize {
         self.effects
             .iter()
-            .filter(|effect| !matches!(effect, Effect::Enqueue(_) | Effect::Cancel(_)))
+            .filter(|effect| matches!(effect, Effect::Publish(..) | Effect::Respond(..) | Effect::Close(..)))
             .count()
     }
 
-    pub(crate) fn release<E: Events>(self, hub: &PushHub, queue: &AgentQueue, events: &Arc<E>) {
+    /// Lets them take place. What is to be written is being written then, and whoever answers the call waits for it.
+    pub(super) fn release(self, plugin: &Arc<PluginActor>) -> Option<Writing> {
         let Self { effects, moment } = self;
+        let (hub, queue) = (plugin.hub(), plugin.queue());
+        let (mut introduced, mut forgotten) = (Vec::new(), Vec::new());
         for effect in effects {
             match effect {
-                Effect::Enqueue(reservation) => queue.enqueue(reservation, events),
-                Effect::Cancel(ticket) => queue.cancel(ticket, events),
+                Effect::Enqueue(reservation) => queue.enqueue(reservation, plugin),
+                Effect::Cancel(ticket) => queue.cancel(ticket, plugin),
                 Effect::Publish(topic, frame) => hub.publish(&topic, &frame, moment),
                 Effect::Respond(topic, response) => hub.end(&topic, &End::Answered(response), moment),
                 Effect::Close(topic, reason) => hub.end(&topic, &End::Closed(reason), moment),
+                Effect::Introduce(introduction) => introduced.push(introduction),
+                Effect::Forget(note) => forgotten.push(note),
             }
         }
+        Writing::begin(plugin.notes(), introduced, forgotten)
     }
 }

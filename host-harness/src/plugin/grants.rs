@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::agent::Notes;
+
 /// The files, configuration and secrets of one plugin.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
@@ -12,4 +14,6 @@ pub struct Grants {
     pub config: BTreeMap<String, String>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, Vec<u8>>,
+    /// What the agent keeps about users; none where it keeps nothing.
+    pub notes: Option<Notes>,
 }

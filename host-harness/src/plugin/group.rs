@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::CallError;
 use super::actor::PluginActor;
 use super::effects::Effects;
 
@@ -15,11 +16,11 @@ pub(super) struct Group(Vec<Member>);
 #[derive(Debug)]
 struct Member {
     effects: Effects,
-    lasting: oneshot::Sender<()>,
+    lasting: oneshot::Sender<Result<(), CallError>>,
 }
 
 /// Ready when a call's changes are lasting; an error when they never will be.
-pub(super) type Lasting = oneshot::Receiver<()>;
+pub(super) type Lasting = oneshot::Receiver<Result<(), CallError>>;
 
 impl Group {
     /// Adds a call that has returned.
@@ -36,9 +37,11 @@ impl Group {
     /// Releases what the calls asked for, in their order, and then lets them answer.
     pub(super) fn release(self, plugin: &Arc<PluginActor>) {
         for Member { effects, lasting } in self.0 {
-            effects.release(plugin.hub(), plugin.queue(), plugin);
             // A client that has gone waits for nothing.
-            let _ = lasting.send(());
+            match effects.release(plugin) {
+                None => drop(lasting.send(Ok(()))),
+                Some(writing) => drop(tokio::spawn(async move { lasting.send(writing.done().await) })),
+            }
         }
     }
 }

@@ -13,12 +13,12 @@ use super::bindings::wasi::logging::logging::{self, Level};
 use super::effects::{Effect, Effects};
 use super::no_requests::NoRequests;
 use super::{Grants, Instance, Response};
-use crate::agent::AgentQueue;
+use crate::agent::{AgentQueue, Notes};
 use crate::limits::Limits;
 use crate::push::{PushHub, Reason};
 
 /// Bytes of a user id; ours are at most 39.
-const USER_ID_BYTES: usize = 128;
+pub(super) const USER_ID_BYTES: usize = 128;
 
 /// Bytes of a topic, as the contract says.
 const TOPIC_BYTES: usize = 256;
@@ -32,6 +32,7 @@ pub(crate) struct State {
     table: ResourceTable,
     pub(super) config: WasiConfigVariables,
     secrets: std::collections::BTreeMap<String, Vec<u8>>,
+    pub(super) notes: Option<Notes>,
     pub(super) store_limits: StoreLimits,
     limits: Limits,
     hub: PushHub,
@@ -68,6 +69,7 @@ impl State {
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
             secrets: grants.secrets.clone(),
+            notes: grants.notes.clone(),
             store_limits: StoreLimitsBuilder::new()
                 .memory_size(limits.memory_bytes)
                 .table_elements(limits.table_elements)

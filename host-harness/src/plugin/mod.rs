@@ -12,6 +12,7 @@ mod grants;
 mod group;
 mod imports;
 mod linker;
+mod memory;
 mod no_requests;
 mod program;
 mod slot;
@@ -28,6 +29,7 @@ pub use grants::Grants;
 pub use program::Program;
 pub use upgrade::{UpgradeError, Upgraded};
 
+use crate::agent::NotesError;
 use crate::contract::Misfit;
 use bindings::tinyclaw::plugin::http_types as wit;
 
@@ -93,6 +95,9 @@ pub enum CallError {
     /// The plugin answered with an error of the interface `tools`.
     #[error("{}", ExplainedTool(.0))]
     Tool(ToolError),
+    /// What the agent keeps about a user could not be changed as the call asked for.
+    #[error("what the agent keeps about a user cannot be changed: {0}")]
+    Memory(NotesError),
     /// This machine does not give what an instance needs, such as the plugin's directory.
     #[error("{0:#}")]
     Host(wasmtime::Error),

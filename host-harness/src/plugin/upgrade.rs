@@ -121,6 +121,7 @@ impl PluginActor {
         let directory = beside(&self.grants.directory, "trial");
         let grants = Grants {
             directory: directory.clone(),
+            notes: None,
             config: self.grants.config.clone(),
             secrets: self
                 .grants

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_harness::agent::{Agent, AgentQueue};
+use host_harness::agent::{Agent, AgentQueue, Notes};
 use host_harness::engine::Engine;
 use host_harness::limits::Limits;
 use host_harness::plugin::{Grants, PluginActor, Program};
@@ -25,6 +25,10 @@ use crate::data::shared_cache;
 /// Where files cost no waiting for a disk, on machines that have it.
 const MEMORY: &str = "/dev/shm";
 
+/// What the agent keeps, and what it has noted when a run begins.
+const NOTES: &str = "FRIENDS.md";
+const NOTED: &str = "## john\n\n### Noted by the agent\n\n- Likes tea.\n";
+
 /// Turns of everybody who waits after which nobody waits any more.
 const TURNS: usize = 32;
 
@@ -32,6 +36,7 @@ const TURNS: usize = 32;
 pub(super) struct World {
     runtime: Runtime,
     directory: TempDir,
+    memory: TempDir,
     pub(super) plugin: Arc<PluginActor>,
     pub(super) agent: Arc<Puppet>,
     pub(super) log: Log,
@@ -46,10 +51,12 @@ impl World {
     /// Loads the component and prepares what every run begins with.
     pub(super) fn new() -> Self {
         let directory = tempfile::tempdir_in(MEMORY).or_else(|_| tempfile::tempdir()).unwrap();
+        let memory = tempfile::tempdir_in(MEMORY).or_else(|_| tempfile::tempdir()).unwrap();
         let grants = Grants {
             directory: directory.path().to_owned(),
             config: BTreeMap::new(),
             secrets: BTreeMap::from([("invite-key".to_owned(), vec![7; 32])]),
+            notes: Some(Notes::at(memory.path().join(NOTES))),
         };
         // Nothing is refused because the host is full, and no slow machine fails a run.
         let limits = Limits {
@@ -73,6 +80,7 @@ impl World {
                 .unwrap(),
             directory,
             plugin: PluginActor::new(engine, program, grants, limits, hub, queue),
+            memory,
             agent,
             dispatch: log.dispatch(),
             log,
@@ -102,6 +110,7 @@ impl World {
         for (name, content) in &self.files {
             fs::write(self.directory.path().join(name), content).unwrap();
         }
+        fs::write(self.memory.path().join(NOTES), NOTED).unwrap();
         self.plugin.start().await.unwrap();
         self.log.take();
     }

@@ -14,6 +14,7 @@ fn changes() -> [(&'static str, Value); 9] {
         ("/api/nickname", json!({ "nickname": "Mallory" })),
         ("/api/language", json!({ "language": "ja" })),
         ("/api/seen", json!({ "id": 1_000_000 })),
+        ("/api/notes/forget", json!({ "note": "Likes tea." })),
         ("/api/auth/link", json!({})),
         ("/api/auth/invite", json!({ "code": "0000-0000-0000" })),
         ("/api/auth/redeem", json!({ "code": "0000-0000-0000", "switch": true })),

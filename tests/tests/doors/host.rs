@@ -13,7 +13,7 @@ use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyIndices};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use bindings::exports::tinyclaw::plugin::channel::Error as ChannelError;
-use bindings::tinyclaw::plugin::{agent, commits, http_types, push, secrets};
+use bindings::tinyclaw::plugin::{agent, commits, http_types, memory, push, secrets};
 use bindings::wasi::logging::logging;
 
 mod bindings {
@@ -26,6 +26,7 @@ mod bindings {
             world plugin {
                 import tinyclaw:plugin/agent@0.1.0;
                 import tinyclaw:plugin/commits@0.1.0;
+                import tinyclaw:plugin/memory@0.1.0;
                 import tinyclaw:plugin/push@0.1.0;
                 import tinyclaw:plugin/secrets@0.1.0;
                 import wasi:logging/logging@0.1.0-draft;
@@ -112,6 +113,7 @@ impl Host {
             table: ResourceTable::new(),
             config: WasiConfigVariables::default(),
             enqueued: Vec::new(),
+            introduced: Vec::new(),
         };
         let mut store = Store::new(&engine, state);
         let pre = linker.instantiate_pre(&component).unwrap();
@@ -168,6 +170,11 @@ impl Host {
     /// What was put in the agent's queue, as `USER: MESSAGE`.
     pub(super) fn enqueued(&self) -> &[String] {
         &self.store.data().enqueued
+    }
+
+    /// Who was made known to the agent, as `USER: NAME`.
+    pub(super) fn introduced(&self) -> &[String] {
+        &self.store.data().introduced
     }
 
     /// Through `tinyclaw:plugin/http`.
@@ -267,6 +274,7 @@ struct State {
     table: ResourceTable,
     config: WasiConfigVariables,
     enqueued: Vec<String>,
+    introduced: Vec<String>,
 }
 
 impl WasiView for State {
@@ -316,6 +324,21 @@ impl agent::Host for State {
 impl commits::Host for State {
     fn may_wait(&mut self) -> bool {
         false
+    }
+}
+
+impl memory::Host for State {
+    fn introduce(&mut self, user_id: String, name: String) -> Result<(), memory::Error> {
+        self.introduced.push(format!("{user_id}: {name}"));
+        Ok(())
+    }
+
+    fn notes(&mut self, _user_id: String) -> Result<Vec<String>, memory::Error> {
+        Ok(Vec::new())
+    }
+
+    fn forget(&mut self, _user_id: String, _note: String) -> Result<(), memory::Error> {
+        Err(memory::Error::UnknownNote)
     }
 }
 

@@ -183,7 +183,12 @@ async fn a_friend_gets_the_same_from_both() {
             .len(),
         2
     );
+    let notes = both(&mut host, own(get("/api/notes"))).await;
+    assert_eq!(notes.body, br#"{"notes":[]}"#);
+    let unknown = own(post("/api/notes/forget", &json!({ "note": "Likes tea." })));
+    assert_eq!(both(&mut host, unknown).await.status, 404);
     assert_eq!(host.enqueued(), ["friend:john: hi", "friend:john: hi"]);
+    assert_eq!(host.introduced(), ["friend:john: john"]);
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ impl WasiView for State {
     }
 }
 
-/// A key, no settings, a log that nobody reads, and nothing else.
+/// A key, no settings, a log that nobody reads, an agent that keeps nothing, no shared commits, and nothing else.
 fn define_the_rest(linker: &mut Linker<State>, engine: &Engine, component: &Component) {
     for (interface, import) in component.component_type().imports(engine) {
         let package = interface.split('/').next().unwrap();
@@ -106,6 +106,8 @@ fn define_the_rest(linker: &mut Linker<State>, engine: &Engine, component: &Comp
                     let ok = |value| Val::Result(Ok(Some(Box::new(value))));
                     match (name, results) {
                         ("tinyclaw:plugin/secrets", [result]) => *result = ok(Val::List(vec![Val::U8(7); 32])),
+                        ("tinyclaw:plugin/memory", [result]) => *result = Val::Result(Ok(None)),
+                        ("tinyclaw:plugin/commits", [result]) => *result = Val::Bool(false),
                         ("wasi:config/store", [result]) => *result = ok(Val::Option(None)),
                         ("wasi:logging/logging", []) => {}
                         _ => bail!("{name} is used"),
