@@ -97,6 +97,11 @@ impl DataDir {
         self.root.join("owner.sock")
     }
 
+    /// The owner's token for other agents, in text.
+    fn mcp_token_file(&self) -> PathBuf {
+        self.root.join("mcp-token")
+    }
+
     fn secrets(&self) -> PathBuf {
         self.root.join("secrets")
     }
@@ -153,20 +158,49 @@ impl DataDir {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(io_error("reading", &path)(source)),
         }
-        let mut secret = vec![0; SECRET_BYTES];
-        getrandom::fill(&mut secret).map_err(|error| io_error("making", &path)(error.into()))?;
-        let opened = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path);
-        opened
-            .and_then(|mut file| file.write_all(&secret).and_then(|()| file.sync_all()))
-            .and_then(|()| File::open(self.secrets())?.sync_all())
-            .map_err(io_error("writing", &path))?;
+        let secret = random(&path)?;
+        keep(&path, &secret)?;
         Ok(secret)
     }
+
+    /// The token with which the owner's other agents show that they are the owner's, made when it is asked for first.
+    ///
+    /// # Errors
+    /// When its file cannot be read or written.
+    pub fn mcp_token(&self) -> Result<String, DataDirError> {
+        let path = self.mcp_token_file();
+        match fs::read_to_string(&path) {
+            Ok(token) if token.trim().len() >= SECRET_BYTES => return Ok(token.trim().to_owned()),
+            // Shorter: as for secrets.
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(io_error("reading", &path)(source)),
+        }
+        let token: String = random(&path)?.iter().map(|byte| format!("{byte:02x}")).collect();
+        keep(&path, format!("{token}\n").as_bytes())?;
+        Ok(token)
+    }
+}
+
+/// A new secret, for a file.
+fn random(path: &Path) -> Result<Vec<u8>, DataDirError> {
+    let mut secret = vec![0; SECRET_BYTES];
+    getrandom::fill(&mut secret).map_err(|error| io_error("making", path)(error.into()))?;
+    Ok(secret)
+}
+
+/// Writes what only its user may read.
+fn keep(path: &Path, content: &[u8]) -> Result<(), DataDirError> {
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path);
+    opened
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|()| File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all())
+        .map_err(io_error("writing", path))
 }
 
 fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
@@ -209,5 +243,19 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_token_is_made_once_and_read_by_its_user_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = DataDir::open(directory.path()).unwrap();
+        let token = data.mcp_token().unwrap();
+        assert_eq!(token.len(), 2 * SECRET_BYTES);
+        assert_eq!(data.mcp_token().unwrap(), token);
+        let path = directory.path().join("mcp-token");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        // The machine stopped while it was written.
+        fs::write(&path, "").unwrap();
+        assert_ne!(data.mcp_token().unwrap(), token);
     }
 }

@@ -10,6 +10,7 @@ pub mod data_dir;
 mod files;
 
 pub mod limits;
+pub mod mcp;
 
 pub mod contract;
 mod descriptors;

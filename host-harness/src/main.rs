@@ -81,6 +81,8 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Serve the owner's tools to another agent, by MCP on standard input and output
+    Mcp,
     /// Call one of the plugin's tools
     Tool {
         /// The tool's name
@@ -129,6 +131,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Action::Status { json } => {
             println!("{}", status_text(owner::status(&settings)?, json)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Mcp => {
+            host_harness::mcp::stdio(settings)?;
             return Ok(ExitCode::SUCCESS);
         }
         Action::Invite { user, nickname: None } => tool("_invite", serde_json::json!({ "username": user })),
@@ -229,6 +235,8 @@ fn log_to_stderr(level: LevelFilter) -> anyhow::Result<()> {
             .context("RUST_LOG is no list of targets and levels")?,
         _ => Targets::new().with_default(level),
     };
+    // It logs whole answers, and there are invite codes among them.
+    let filter = filter.with_target("rmcp", LevelFilter::WARN);
     let stderr = std::io::stderr();
     let format = tracing_subscriber::fmt::layer()
         .with_ansi(stderr.is_terminal())

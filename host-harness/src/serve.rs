@@ -12,6 +12,7 @@ use crate::data_dir::DataDirError;
 use crate::engine::Engine;
 use crate::http::{Server, Tls, TlsError};
 use crate::limits::Limits;
+use crate::mcp::{McpServer, McpServerError};
 use crate::owner::{Desk, OwnerServer, OwnerServerError};
 use crate::plugin::{CallError, Grants, LoadError, PluginActor, Program};
 use crate::push::{End, PushHub, Reason};
@@ -77,6 +78,9 @@ pub enum ServeError {
     /// The owner's socket.
     #[error(transparent)]
     Owner(#[from] OwnerServerError),
+    /// The port for the owner's other agents.
+    #[error(transparent)]
+    Mcp(#[from] McpServerError),
     /// The runtime cannot be made.
     #[error("starting: {0}")]
     Runtime(io::Error),
@@ -158,8 +162,12 @@ pub async fn serve(
     let plugin = Arc::clone(host.plugin());
     plugin.start().await.map_err(ServeError::Start)?;
     let owner = OwnerServer::bind(&settings.data.owner_socket())?;
+    let mcp = open_to_agents(settings).await?;
 
     say(&format!("The chat is at {}", settings.base_url(port)));
+    if let Some((agents, _)) = &mcp {
+        say(&format!("Your other agents find it at {}", agents.url()));
+    }
     if let Some(name) = welcome.first_friend.filter(|_| is_new) {
         let arguments = serde_json::json!({ "username": name }).to_string();
         let invite = crate::owner::Command::ToolEnding {
@@ -178,6 +186,7 @@ pub async fn serve(
     tokio::select! {
         () = serving.as_mut() => {}
         () = owner.run(Arc::new(Desk::open(&plugin, settings))) => {}
+        () = serve_agents(mcp, &plugin) => {}
         () = end => {}
     }
 
@@ -211,6 +220,21 @@ pub async fn serve(
         tracing::info!("some connections did not end by themselves");
     }
     stopped.map_err(ServeError::Start)
+}
+
+/// The port for the owner's other agents, where there is to be one, and the token that they need.
+async fn open_to_agents(settings: &Settings) -> Result<Option<(McpServer, String)>, ServeError> {
+    match settings.mcp_port {
+        Some(port) => Ok(Some((McpServer::bind(port).await?, settings.data.mcp_token()?))),
+        None => Ok(None),
+    }
+}
+
+async fn serve_agents(agents: Option<(McpServer, String)>, plugin: &Arc<PluginActor>) {
+    match agents {
+        Some((server, token)) => server.run(Arc::clone(plugin), token).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn listen(host: &str, port: u16) -> Result<TcpListener, ServeError> {

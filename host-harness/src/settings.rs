@@ -56,6 +56,9 @@ pub struct Overrides {
     /// Port to listen on; 0 takes a free one [default: 3001]
     #[arg(long, env = "HARNESS_PORT", value_name = "PORT", global = true)]
     pub port: Option<u16>,
+    /// Port of this machine for the owner's other agents (MCP); 0 takes a free one [default: none]
+    #[arg(long, env = "HARNESS_MCP_PORT", value_name = "PORT", global = true)]
+    pub mcp_port: Option<u16>,
     /// Public URL of the chat, for links [default: http://localhost:PORT]
     #[arg(long, env = "HARNESS_BASE_URL", value_name = "URL", global = true)]
     pub base_url: Option<String>,
@@ -83,6 +86,7 @@ struct ConfigFile {
     secrets: Option<Vec<String>>,
     proxy: Proxies,
     tls: TlsSection,
+    mcp: McpSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -92,6 +96,12 @@ struct TlsSection {
     cert: Option<PathBuf>,
     /// As `--tls-key`.
     key: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct McpSection {
+    port: Option<u16>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -134,6 +144,8 @@ pub struct Settings {
     pub port: u16,
     /// Public URL, when it is set.
     pub base_url: Option<String>,
+    /// Port for the owner's other agents; 0 for a free one, none to have none.
+    pub mcp_port: Option<u16>,
     /// The reverse proxies in front.
     pub proxies: Proxies,
     /// The certificate and its key, where the harness itself speaks TLS.
@@ -251,6 +263,7 @@ impl Settings {
             host: overrides.host.or(section.host).unwrap_or_else(|| HOST.to_owned()),
             port: overrides.port.or(section.port).unwrap_or(PORT),
             base_url,
+            mcp_port: overrides.mcp_port.or(file.mcp.port),
             proxies,
             tls,
             secrets: file.secrets.unwrap_or_else(|| vec!["invite-key".to_owned()]),

@@ -11,13 +11,14 @@ use std::sync::{Arc, Once};
 use crate::{Harness, Outcome, Process};
 
 /// Variables of the environment that the harness reads: a test says all that matters itself.
-const VARIABLES: [&str; 13] = [
+const VARIABLES: [&str; 14] = [
     "HARNESS_AGENT",
     "HARNESS_AGENT_KEY",
     "HARNESS_AGENT_KEY_FILE",
     "HARNESS_BASE_URL",
     "HARNESS_CONFIG",
     "HARNESS_DATA",
+    "HARNESS_MCP_PORT",
     "HARNESS_PLUGIN",
     "HARNESS_PORT",
     "HARNESS_TLS_CERT",

@@ -46,6 +46,7 @@ pub use owner::Owner;
 pub use process::{Outcome, Process};
 pub use proxy::Proxy;
 pub use rustix::process::Signal;
+pub use secrets::remember as remember_secret;
 pub use socket::{Received, Socket};
 pub use sse::{Event, Parser};
 pub use terminal::Terminal;

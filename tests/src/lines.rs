@@ -49,6 +49,14 @@ impl Lines {
         })
     }
 
+    /// The line of this index, as soon as it is there; none when the stream has ended before.
+    pub fn nth(&self, index: usize) -> Option<String> {
+        self.wait(|state| match state.lines.get(index) {
+            Some(line) => Some(Some(line.clone())),
+            None => state.ended.then_some(None),
+        })
+    }
+
     /// The first line with all these words, as soon as it is there.
     pub fn expect(&self, words: &[&str]) -> String {
         let found = self.find(|line| words.iter().all(|word| line.contains(word)));

@@ -12,7 +12,7 @@ const LINK: &str = "?invite=";
 static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Remembers a code or the value of a cookie.
-pub(crate) fn remember(secret: &str) {
+pub fn remember(secret: &str) {
     let secret = secret.to_ascii_lowercase();
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     seen.insert(secret.replace('-', ""));

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,15 @@ pub enum Command {
     ToolEnding {
         /// The end of its name.
         suffix: String,
+        /// A JSON object in text.
+        arguments: String,
+    },
+    /// Lists the owner's tools, as a JSON list of [`OwnerTool`].
+    OwnerTools,
+    /// Carries out one of them.
+    OwnerTool {
+        /// Its name.
+        name: String,
         /// A JSON object in text.
         arguments: String,
     },
@@ -100,7 +110,8 @@ impl Command {
     pub fn needs_consent(&self) -> bool {
         match self {
             Self::Tool { name, .. } | Self::ToolEnding { suffix: name, .. } => tools::needs_consent(name),
-            Self::Nudge { .. } | Self::Reload { .. } => false,
+            Self::OwnerTool { name, .. } => name != tools::NUDGE && tools::needs_consent(name),
+            Self::OwnerTools | Self::Nudge { .. } | Self::Reload { .. } => false,
         }
     }
 
@@ -120,6 +131,8 @@ impl Command {
                     .ok_or(CommandError::NoSuchTool(suffix))?;
                 Ok(plugin.call_tool(&tool.name, &arguments).await?)
             }
+            Self::OwnerTools => Ok(serde_json::to_string(OwnerTools::of(plugin).await?.list())?),
+            Self::OwnerTool { name, arguments } => call(plugin, name, arguments).await,
             Self::Nudge {
                 user,
                 text,
@@ -166,6 +179,19 @@ impl Command {
     }
 }
 
+/// Carries out one of the owner's tools, which are commands themselves: hence the box.
+fn call(
+    plugin: &Arc<PluginActor>,
+    name: String,
+    arguments: String,
+) -> Pin<Box<dyn Future<Output = Result<String, CommandError>> + Send>> {
+    let plugin = Arc::clone(plugin);
+    Box::pin(async move {
+        let tools = OwnerTools::of(&plugin).await?;
+        tools.call(&name, &arguments).await.map_err(CommandError::Tool)
+    })
+}
+
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
     #[error(transparent)]
@@ -176,6 +202,10 @@ enum CommandError {
     Unreadable { file: PathBuf, source: io::Error },
     #[error(transparent)]
     Upgrade(#[from] UpgradeError),
+    #[error("{0}")]
+    Tool(String),
+    #[error("listing the tools: {0}")]
+    List(#[from] serde_json::Error),
     #[error("this plugin has no tool whose name ends in `{0}`: see its tools, and use the command `tool`")]
     NoSuchTool(String),
 }

@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Answer, Command, Urgency};
 use crate::plugin::{CallError, ChannelError, PluginActor};
 
 /// The tool that is the harness's own.
-const NUDGE: &str = "nudge";
+pub(super) const NUDGE: &str = "nudge";
 
 /// Who a message that the agent was asked to send says that it is from.
 const SOURCE: &str = "agent";
@@ -20,7 +20,7 @@ const SOURCE: &str = "agent";
 const HARMLESS: [&str; 2] = ["_invite", "_list"];
 
 /// One tool, as a model is told of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OwnerTool {
     /// Letters, digits and `_`; unique in the list.
     pub name: String,

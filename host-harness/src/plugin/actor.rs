@@ -108,6 +108,8 @@ impl PluginActor {
         let mut slot = self.slot.lock().await;
         if !slot.started {
             slot.started = true;
+            // One that was only asked something has not been started.
+            slot.running = None;
             if let Err(error) = self.ensure_running(&mut slot).await {
                 slot.started = false;
                 slot.running = None;
