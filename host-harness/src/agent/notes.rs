@@ -154,8 +154,13 @@ impl Notes {
             }
             let at = end_of(lines, noted.clone());
             // A list begins behind an empty line.
-            let gap = (at == noted.start + 1).then(String::new);
-            lines.splice(at..at, gap.into_iter().chain([line.clone()]));
+            let is_first = at == noted.start + 1;
+            if is_first && own.get(1).is_some_and(|line| line.trim().is_empty()) {
+                lines.insert(at + 1, line.clone());
+            } else {
+                let gap = is_first.then(String::new);
+                lines.splice(at..at, gap.into_iter().chain([line.clone()]));
+            }
             Ok(true)
         })
     }
