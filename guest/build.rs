@@ -1,5 +1,7 @@
 //! Embeds every file of the page, with its type, its entity tag and a gzipped form, so that the component
-//! serves them without computing anything. The page itself and the card are made once for each language.
+//! serves them without computing anything. The page itself and the card are made once for each language. The pixel
+//! icons are drawn from the drawn one, and the page names its files by the version of the whole, so that a file never
+//! meets one of another build.
 
 #![allow(
     clippy::expect_used,
@@ -16,13 +18,23 @@ use std::{env, fs};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use resvg::tiny_skia::{Color, Pixmap, Transform};
+use resvg::usvg::{Options, Tree};
 use sha2::{Digest as _, Sha256};
 
 const PAGE: &str = "index.html";
+const WORKER: &str = "sw.js";
+const MANIFEST: &str = "manifest.webmanifest";
+const ICON: &str = "icon.svg";
+/// What the icon stands on, where a system cuts its own shape out or paints what is transparent black.
+const GROUND: (u8, u8, u8) = (0x57, 0x46, 0xc6);
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// What the page and the card say of their language as they lie in the repository.
 const ENGLISH: &str = r#"lang="en" dir="ltr""#;
+
+/// Content types and contents by name.
+type Files = BTreeMap<String, (&'static str, Vec<u8>)>;
 
 /// A language, as its file in `page/texts` is called and says.
 struct Catalogue {
@@ -38,7 +50,7 @@ fn main() {
     let catalogues = catalogues(&page.join("texts"));
     println!("cargo::rerun-if-changed={}", page.display());
 
-    let mut assets = BTreeMap::new();
+    let mut assets = Files::new();
     for path in files(&page) {
         if let Some(content_type) = content_type(&path) {
             assets.insert(name_of(&path), (content_type, read(&path)));
@@ -48,8 +60,15 @@ fn main() {
         let module = format!("import {{ speak }} from \"./texts.js\";\nspeak({});\n", json.trim());
         assets.insert(format!("texts.{tag}.js"), (SCRIPT, module.into_bytes()));
     }
+    draw_icons(&mut assets);
+    let version = tag(assets
+        .iter()
+        .flat_map(|(name, (_, content))| [name.as_bytes(), content.as_slice()]));
     let (_, index) = assets.remove(PAGE).expect("there is a page");
     let (index, card) = (as_text(index), as_text(read(&card_path)));
+    let index = index.replace("\"/assets/", &format!("\"/assets/{version}/"));
+    tell_worker(&mut assets, &version);
+    println!("cargo::rustc-env=PAGE_VERSION={version}");
 
     let mut table = String::from("[\n");
     for (name, (content_type, content)) in &assets {
@@ -78,6 +97,47 @@ fn main() {
     let english = english.expect("English is there");
     writeln!(table, "];\nstatic ENGLISH: &Language = &ALL[{english}];").expect("a string can be written");
     write_out("languages.in", table.as_bytes());
+}
+
+/// The sizes that Chromium asks for to install, and the one that iOS puts on the home screen.
+fn draw_icons(assets: &mut Files) {
+    let (_, icon) = assets.get(ICON).expect("the page has an icon");
+    let icon = Tree::from_data(icon, &Options::default()).expect("the icon is SVG");
+    for (name, side, is_grounded) in [
+        ("icon-180.png", 180, true),
+        ("icon-192.png", 192, false),
+        ("icon-512.png", 512, false),
+        ("icon-maskable-512.png", 512, true),
+    ] {
+        let mut pixels = Pixmap::new(side, side).expect("an icon has pixels");
+        if is_grounded {
+            let (red, green, blue) = GROUND;
+            pixels.fill(Color::from_rgba8(red, green, blue, 0xff));
+        }
+        let scale = f32::from(u16::try_from(side).expect("an icon is small")) / icon.size().width();
+        resvg::render(&icon, Transform::from_scale(scale, scale), &mut pixels.as_mut());
+        let drawn = pixels.encode_png().expect("pixels can be encoded");
+        assets.insert(name.to_owned(), ("image/png", drawn));
+    }
+}
+
+/// Tells the service worker which files it keeps: all that every page needs. The page names its language's catalogue.
+fn tell_worker(assets: &mut Files, version: &str) {
+    let kept: Vec<&str> = assets
+        .keys()
+        .map(String::as_str)
+        .filter(|name| !matches!(*name, WORKER | MANIFEST) && !name.starts_with("texts."))
+        .filter(|name| !name.ends_with(".png") || *name == "icon-192.png")
+        .chain(["texts.js"])
+        .collect();
+    let kept = kept.join(" ");
+    let (_, content) = assets.get_mut(WORKER).expect("the page has a worker");
+    let mut worker = as_text(std::mem::take(content));
+    for (mark, replacement) in [("{version}", version), ("{files}", &kept)] {
+        assert!(worker.contains(mark), "{WORKER} has no place for {mark}");
+        worker = worker.replace(mark, replacement);
+    }
+    *content = worker.into_bytes();
 }
 
 /// Every language, in the order of their tags.
@@ -128,19 +188,35 @@ fn escaped(text: &str) -> String {
 
 /// The `Asset` of this content, whose bytes are put into the output directory under the name `file`.
 fn asset(name: &str, file: &str, content_type: &str, content: &[u8]) -> String {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(content).expect("memory can be written");
-    let gzipped = encoder.finish().expect("memory can be written");
     let path = write_out(file, content);
-    let gzipped_path = write_out(&format!("{file}.gz"), &gzipped);
-    let mut tag = String::new();
-    for byte in Sha256::digest(content).iter().take(8) {
-        write!(tag, "{byte:02x}").expect("a string can be written");
-    }
+    // What is compressed already would only be there twice.
+    let gzipped = (content_type != "image/png").then(|| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(content).expect("memory can be written");
+        let gzipped = encoder.finish().expect("memory can be written");
+        format!(
+            "include_bytes!({:?}).as_slice()",
+            write_out(&format!("{file}.gz"), &gzipped)
+        )
+    });
+    let tag = tag([content]);
+    let gzipped = gzipped.map_or("None".to_owned(), |bytes| format!("Some({bytes})"));
     format!(
         "Asset {{ name: {name:?}, content_type: {content_type:?}, tag: {tag:?}, content: include_bytes!({path:?}), \
-         gzipped: include_bytes!({gzipped_path:?}) }}"
+         gzipped: {gzipped} }}"
     )
+}
+
+fn tag<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part);
+    }
+    let mut tag = String::new();
+    for byte in digest.finalize().iter().take(8) {
+        write!(tag, "{byte:02x}").expect("a string can be written");
+    }
+    tag
 }
 
 fn write_out(file: &str, content: &[u8]) -> PathBuf {

@@ -4,10 +4,14 @@ import * as api from "./api.js";
 import { Chat } from "./chat.js";
 import { openSignIn } from "./signin.js";
 import { openJoin } from "./join.js";
+import { keep, recall } from "./storage.js";
 import { localise, setAgent, span, t } from "./texts.js";
+import { startWorker } from "./worker.js";
 
 const RETRY_MS = 3_000;
 const SLOW_MS = 800;
+// Who is signed in here, so that the chat opens without a connection too.
+const SESSION = "session";
 
 const byId = (id) => document.getElementById(id);
 
@@ -24,7 +28,9 @@ function startChat(session) {
   // What the server had to say about a link is said in the chat as well.
   bringBanner(byId("notice").textContent.trim());
   show("chat");
+  keep(SESSION, session);
   new Chat(session, (reason) => {
+    keep(SESSION, null);
     byId("notice").textContent = t(`ended.${reason}`);
     startSignIn();
   });
@@ -40,8 +46,9 @@ function startSignIn() {
 
 // Goes on as whoever this browser is signed in as, or asks for a code.
 function goOn(session) {
-  if (session.authenticated) startChat(session);
-  else startSignIn();
+  if (session.authenticated) return startChat(session);
+  keep(SESSION, null);
+  startSignIn();
 }
 
 // A link that has not signed in by itself wants to be asked about, unless the server has said already what is wrong.
@@ -72,6 +79,11 @@ async function start() {
       return await startWith(code, session);
     } catch {
       clearTimeout(slow);
+      const session = recall(SESSION);
+      if (session?.username && !code) {
+        setAgent(session.agent || "");
+        return startChat(session);
+      }
       byId("starting-text").textContent = t("start.unreachable");
       await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
     }
@@ -91,3 +103,4 @@ if (globalThis.visualViewport && /iP(hone|ad|od)/.test(navigator.userAgent)) {
 }
 
 start();
+startWorker();

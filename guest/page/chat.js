@@ -26,6 +26,8 @@ export class Chat {
   #loadingOlder = false;
   #refreshing = null;
   #loaded = false;
+  // The conversation could not be read yet.
+  #isAway = false;
   #greeted = false;
   #closed = false;
   #onEnd;
@@ -106,12 +108,16 @@ export class Chat {
       } catch (error) {
         if (this.#closed) return;
         if (error.kind === "signed-out") return this.end("expired");
+        this.#isAway = true;
+        this.#changed();
         this.#say(t("log.unreachable"));
         await new Promise((resolve) => { setTimeout(resolve, HISTORY_RETRY_MS); });
         if (this.#closed) return;
       }
     }
     this.#loaded = true;
+    this.#isAway = false;
+    this.#changed();
     this.scroll.toEnd();
     this.feed.start();
     this.outbox.flush();
@@ -289,7 +295,6 @@ export class Chat {
     const name = setAgent(given);
     byId("agent-name").textContent = name;
     byId("avatar").textContent = Array.from(name.replace(/^the\s+/i, ""))[0]?.toLocaleUpperCase() ?? "";
-    byId("empty").textContent = t("log.empty");
     this.composer.rename();
     this.unread.setName(name);
   }
@@ -315,7 +320,8 @@ export class Chat {
   #changed() {
     const answering = this.conversation.isAnswering;
     this.composer.answering(answering);
-    byId("empty").hidden = !this.#loaded || !this.conversation.isEmpty;
+    byId("empty").textContent = t(this.#isAway ? "log.offline" : "log.empty");
+    byId("empty").hidden = !(this.#loaded || this.#isAway) || !this.conversation.isEmpty;
     const link = this.#shownLink;
     this.#presence.dataset.link = link;
     this.#say(t(`presence.${link === "online" && answering ? "answering" : link}`));

@@ -144,7 +144,8 @@ mod tests {
                 .split('"')
                 .filter_map(|part| part.strip_prefix("/assets/"))
                 .collect();
-            assert!(named.contains(&format!("texts.{}.js", language.tag).as_str()));
+            let catalogue = format!("{}/texts.{}.js", crate::assets::VERSION, language.tag);
+            assert!(named.contains(&catalogue.as_str()));
             for name in named {
                 assert!(crate::assets::find(name).is_some(), "{name}");
             }

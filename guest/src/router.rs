@@ -6,6 +6,10 @@ use crate::assets::{self, Asset};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Page,
+    /// The page's service worker.
+    Worker,
+    /// What the page is when it is installed.
+    Manifest,
     /// A file of the page.
     Asset(&'static Asset),
     Health,
@@ -42,6 +46,7 @@ const WRITE: &str = "POST";
 pub(crate) fn find(method: &str, path: &str) -> Result<Route, NoRoute> {
     let (route, allowed) = match path {
         "/" | "/chat" => (Route::Page, READ),
+        "/sw.js" => (Route::Worker, READ),
         "/api/health" => (Route::Health, READ),
         "/api/auth/status" => (Route::AuthStatus, READ),
         "/api/auth/invite" => (Route::Invite, WRITE),
@@ -58,7 +63,13 @@ pub(crate) fn find(method: &str, path: &str) -> Result<Route, NoRoute> {
         "/api/seen" => (Route::Seen, WRITE),
         "/api/stream" | "/api/push" => (Route::Stream, READ),
         "/api/socket" => (Route::Socket, READ),
-        _ => match path.strip_prefix("/assets/").and_then(assets::find) {
+        // The worker has its own address: only there does it come with its policy.
+        _ => match path
+            .strip_prefix("/assets/")
+            .and_then(assets::find)
+            .filter(|asset| asset.name != assets::WORKER)
+        {
+            Some(asset) if asset.name == assets::MANIFEST => (Route::Manifest, READ),
             Some(asset) => (Route::Asset(asset), READ),
             None => return Err(NoRoute::NotFound),
         },
@@ -105,6 +116,10 @@ mod tests {
             "/CHAT",
             "/assets/",
             "/assets/index.html",
+            "/assets/0123456789abcdef/index.html",
+            "/assets/0123456789abcdef/",
+            "/assets/no-version/app.js",
+            "/assets/sw.js",
             "/chat%20",
         ] {
             assert_eq!(find("GET", path), Err(NoRoute::NotFound), "{path}");

@@ -56,6 +56,8 @@ fn dispatch(service: &mut Service, host: &mut dyn Host, request: &Request, route
     }
     match route {
         Route::Page => page::page(service, host, request),
+        Route::Worker => page::worker(request),
+        Route::Manifest => page::manifest(&service.settings.agent_name),
         Route::Asset(asset) => Ok(page::asset(request, asset)),
         Route::Health => Ok(Response::json(
             200,

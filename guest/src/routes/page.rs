@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, auth, body};
-use crate::assets::Asset;
+use crate::assets::{self, Asset};
 use crate::config::{DEFAULT_AGENT_NAME, Join};
 use crate::cookie;
 use crate::fetcher;
@@ -17,7 +17,10 @@ use crate::text::html_escaped;
 /// Nothing from elsewhere, nothing inline, no frame around it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
-    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types friends-chat";
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types friends-chat friends-chat-worker";
+
+/// A worker fetches what the page does, and has no page of its own.
+const WORKER_POLICY: &str = "default-src 'none'; connect-src 'self'";
 
 /// Where a sentence for the friend goes.
 const NOTICE_MARK: &str = "<!--notice-->";
@@ -25,6 +28,11 @@ const NOTICE_MARK: &str = "<!--notice-->";
 /// Where the agent's name goes in the card that messengers show of an invite link. The card says nothing that the
 /// link itself does not.
 const AGENT_MARK: &str = "{agent}";
+
+/// Where the names go that a system gives to the installed page: a full one, and one to fit under an icon.
+const NAME_MARK: &str = "\"<!--name-->\"";
+const SHORT_NAME_MARK: &str = "\"<!--short-->\"";
+const PRODUCT: &str = "Friends Chat";
 
 #[derive(Deserialize)]
 struct LanguageBody {
@@ -66,10 +74,33 @@ pub(super) fn page(service: &mut Service, host: &mut dyn Host, request: &Request
     }
 }
 
+/// `GET /sw.js`.
+pub(super) fn worker(request: &Request) -> Result<Response, Problem> {
+    let worker = assets::find(assets::WORKER).ok_or(Problem::NotFound)?;
+    Ok(asset(request, worker).with("content-security-policy", WORKER_POLICY))
+}
+
+/// `GET /assets/manifest.webmanifest`, with the agent's name where the owner has given it one.
+pub(super) fn manifest(agent: &str) -> Result<Response, Problem> {
+    let manifest = assets::find(assets::MANIFEST).ok_or(Problem::NotFound)?;
+    let (name, short_name) = if agent == DEFAULT_AGENT_NAME {
+        (PRODUCT.to_owned(), PRODUCT)
+    } else {
+        (format!("{agent} · {PRODUCT}"), agent)
+    };
+    let text = String::from_utf8_lossy(manifest.content)
+        .replace(NAME_MARK, &serde_json::Value::from(name).to_string())
+        .replace(SHORT_NAME_MARK, &serde_json::Value::from(short_name).to_string());
+    Ok(Response::new(200, manifest.content_type, text)
+        .with("cache-control", "no-cache")
+        .with("referrer-policy", "no-referrer")
+        .with("cross-origin-resource-policy", "same-origin"))
+}
+
 /// A file, as the client can take it, or nothing where the client has it already.
 pub(super) fn asset(request: &Request, asset: &'static Asset) -> Response {
-    let is_gzipped = accepts_gzip(request);
-    let tag = if is_gzipped {
+    let gzipped = asset.gzipped.filter(|_| accepts_gzip(request));
+    let tag = if gzipped.is_some() {
         format!("\"{}-gz\"", asset.tag)
     } else {
         format!("\"{}\"", asset.tag)
@@ -80,13 +111,18 @@ pub(super) fn asset(request: &Request, asset: &'static Asset) -> Response {
         .any(|held| held.trim().trim_start_matches("W/") == tag);
     let response = if has_it {
         Response::new(304, asset.content_type, "")
-    } else if is_gzipped {
-        Response::new(200, asset.content_type, asset.gzipped).with("content-encoding", "gzip")
+    } else if let Some(gzipped) = gzipped {
+        Response::new(200, asset.content_type, gzipped).with("content-encoding", "gzip")
     } else {
         Response::new(200, asset.content_type, asset.content)
     };
+    let cache_control = if assets::is_lasting(&request.path) {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     response
-        .with("cache-control", "no-cache")
+        .with("cache-control", cache_control)
         .with("etag", tag)
         .with("vary", "accept-encoding")
         .with("referrer-policy", "no-referrer")
