@@ -4,7 +4,7 @@
 use crate::answers::{MAX_OPEN_PER_FRIEND, Phase};
 use crate::entry::{Entry, State};
 use crate::event::Event;
-use crate::host::{EnqueueError, Host, Ticket};
+use crate::host::{EnqueueError, Host, Ticket, Urgency};
 use crate::markdown;
 use crate::rates::{Act, TooOften};
 use crate::response::Response;
@@ -12,7 +12,7 @@ use crate::service::Service;
 use crate::store::{NewNudge, Open, Session, StoreError};
 use crate::topic::Topic;
 use crate::username::user_id;
-use crate::{broadcast, routes};
+use crate::{broadcast, notify, routes};
 
 /// What a friend reads when there is no answer. The reason is the owner's business.
 pub(crate) const AGENT_FAILED: &str = "The agent could not answer. Please try again.";
@@ -260,6 +260,8 @@ impl Service {
             // The nudge itself is kept and sent; what it is called in the history is worth no failure.
             tracing::error!(id, %error, "the nudge stays marked as stored");
         }
+        let ttl_ms = expires_at_ms.saturating_sub(timestamp);
+        self.wake(host, friend_id, notify::urgency(priority), ttl_ms);
         Ok(Delivered { connections, id })
     }
 
@@ -267,6 +269,7 @@ impl Service {
     pub(crate) fn mark_seen(&mut self, host: &mut dyn Host, friend_id: i64, id: i64) -> Result<(), StoreError> {
         if let Some(id) = self.store.mark_seen(friend_id, id)? {
             broadcast::send(host, Topic::Friend(friend_id), &Event::Seen { id });
+            self.silence(host, friend_id, None)?;
         }
         Ok(())
     }
@@ -380,6 +383,9 @@ impl Service {
             broadcast::respond(host, message_id, routes::chat::whole_answer(text));
         }
         broadcast::close_answer(host, message_id);
+        if reply_id.is_some() && state == State::Answered {
+            self.wake(host, friend_id, Urgency::Normal, notify::ANSWER_TTL_MS);
+        }
         Ok(())
     }
 }

@@ -46,6 +46,44 @@ pub(crate) enum MemoryError {
     Other(String),
 }
 
+/// Where a browser is woken, as its `PushSubscription` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub(crate) endpoint: String,
+    pub(crate) p256dh: Vec<u8>,
+    pub(crate) auth: Vec<u8>,
+}
+
+/// How much it matters that a browser is woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    Low,
+    Normal,
+    High,
+}
+
+/// On which terms a browser is woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) urgency: Urgency,
+    /// Seconds for which the push service keeps it.
+    pub(crate) ttl_s: u32,
+    /// Milliseconds in which it may be cancelled.
+    pub(crate) delay_ms: u32,
+}
+
+/// A browser is not woken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WakeError {
+    #[error("notifications cannot be sent from here")]
+    Unavailable,
+    /// Says what is wrong with the subscription.
+    #[error("{0}")]
+    Refused(String),
+    #[error("the host did not take a notification: {0}")]
+    Other(String),
+}
+
 /// The host could not say what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} cannot be read: {reason}")]
@@ -84,4 +122,12 @@ pub(crate) trait Host {
     fn respond(&mut self, topic: &str, response: Response) -> Result<u32, PublishError>;
     /// Ends the connections that listen to a topic, after what was published before.
     fn close(&mut self, topic: &str, reason: CloseReason) -> Result<u32, PublishError>;
+    /// The key that browsers subscribe with; none where the host wakes none.
+    fn wake_key(&mut self) -> Option<Vec<u8>>;
+    /// Whether a subscription can be used.
+    fn check_wake(&mut self, subscription: &Subscription) -> Result<(), WakeError>;
+    /// Wakes a browser; it learns that there is something new, and not what.
+    fn wake(&mut self, subscription: &Subscription, terms: Terms) -> Result<(), WakeError>;
+    /// Gives up what was to wake a browser and has not yet.
+    fn cancel_wake(&mut self, endpoint: &str);
 }

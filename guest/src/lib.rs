@@ -45,6 +45,8 @@ mod conversation;
 #[cfg(target_family = "wasm")]
 mod feed;
 #[cfg(target_family = "wasm")]
+mod notify;
+#[cfg(target_family = "wasm")]
 mod plugin;
 #[cfg(target_family = "wasm")]
 mod routes;

@@ -137,6 +137,17 @@ impl Plugin {
         }
     }
 
+    /// Forgets an endpoint that leads nowhere any more.
+    pub(crate) fn push_gone(&mut self, endpoint: &str) {
+        let Some(service) = &mut self.service else {
+            return;
+        };
+        match service.store.forget_endpoint(endpoint) {
+            Ok(()) => tracing::info!("a browser that cannot be notified any more is forgotten"),
+            Err(error) => tracing::warn!(%error, "a browser that cannot be notified any more stays known"),
+        }
+    }
+
     /// Carries out one of the owner's tools. A plugin that does not run opens its store for the length of the call.
     pub(crate) fn call_tool(&mut self, host: &mut dyn Host, name: &str, arguments: &str) -> Result<String, ToolError> {
         let call = tools::Call::parse(name, arguments)?;

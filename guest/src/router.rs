@@ -26,6 +26,9 @@ pub(crate) enum Route {
     Stop,
     History,
     Seen,
+    Notifications,
+    NotificationsOn,
+    NotificationsOff,
     Stream,
     Socket,
 }
@@ -61,6 +64,9 @@ pub(crate) fn find(method: &str, path: &str) -> Result<Route, NoRoute> {
         "/api/chat/stop" => (Route::Stop, WRITE),
         "/api/history" => (Route::History, READ),
         "/api/seen" => (Route::Seen, WRITE),
+        "/api/notifications" => (Route::Notifications, READ),
+        "/api/notifications/on" => (Route::NotificationsOn, WRITE),
+        "/api/notifications/off" => (Route::NotificationsOff, WRITE),
         "/api/stream" | "/api/push" => (Route::Stream, READ),
         "/api/socket" => (Route::Socket, READ),
         // The worker has its own address: only there does it come with its policy.

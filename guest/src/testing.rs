@@ -5,7 +5,9 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use crate::host::{CloseReason, EnqueueError, Host, MemoryError, PublishError, Ticket, Unreadable};
+use crate::host::{
+    CloseReason, EnqueueError, Host, MemoryError, PublishError, Subscription, Terms, Ticket, Unreadable, WakeError,
+};
 use crate::random::Random;
 use crate::response::Response;
 
@@ -26,6 +28,8 @@ pub(crate) enum Told {
     Responded(String, Response),
     Closed(String, CloseReason),
     Cancelled(Ticket),
+    Woken(String, Terms),
+    WakeCancelled(String),
 }
 
 /// A host without anything behind it.
@@ -164,6 +168,26 @@ impl Host for FakeHost {
 
     fn listeners(&mut self, _topic: &str) -> u32 {
         self.connections
+    }
+
+    fn wake_key(&mut self) -> Option<Vec<u8>> {
+        Some(vec![4; 65])
+    }
+
+    fn check_wake(&mut self, subscription: &Subscription) -> Result<(), WakeError> {
+        let is_public = subscription.endpoint.starts_with("https://");
+        is_public
+            .then_some(())
+            .ok_or_else(|| WakeError::Refused("the endpoint is not public".to_owned()))
+    }
+
+    fn wake(&mut self, subscription: &Subscription, terms: Terms) -> Result<(), WakeError> {
+        self.told.push(Told::Woken(subscription.endpoint.clone(), terms));
+        Ok(())
+    }
+
+    fn cancel_wake(&mut self, endpoint: &str) {
+        self.told.push(Told::WakeCancelled(endpoint.to_owned()));
     }
 
     fn respond(&mut self, topic: &str, response: Response) -> Result<u32, PublishError> {

@@ -6,21 +6,23 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
 /// What a plugin must export.
-const EXPORTS: [&str; 4] = [
+const EXPORTS: [&str; 5] = [
     "tinyclaw:plugin/channel@0.1.0",
     "tinyclaw:plugin/tools@0.1.0",
     "tinyclaw:plugin/http@0.1.0",
     "tinyclaw:plugin/socket@0.1.0",
+    "tinyclaw:plugin/web-push-events@0.1.0",
 ];
 
 /// What a plugin may import. Nothing of it reaches the network, the environment or other files.
-const IMPORTS: [&str; 29] = [
+const IMPORTS: [&str; 30] = [
     "tinyclaw:plugin/agent@0.1.0",
     "tinyclaw:plugin/commits@0.1.0",
     "tinyclaw:plugin/http-types@0.1.0",
     "tinyclaw:plugin/memory@0.1.0",
     "tinyclaw:plugin/push@0.1.0",
     "tinyclaw:plugin/secrets@0.1.0",
+    "tinyclaw:plugin/web-push@0.1.0",
     "wasi:cli/environment@0.2.12",
     "wasi:cli/exit@0.2.12",
     "wasi:cli/stderr@0.2.12",

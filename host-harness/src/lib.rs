@@ -1,7 +1,7 @@
 //! Runs a channel plugin, a WebAssembly component of the world `tinyclaw:plugin/channel-plugin`.
 //!
 //! The modules are in the order a process lives: what it is told ([`settings`], [`data_dir`]), what it loads
-//! ([`engine`], [`contract`], [`plugin`]), what it connects ([`http`], [`push`], [`agent`], [`owner`]), and
+//! ([`engine`], [`contract`], [`plugin`]), what it connects ([`http`], [`push`], [`web_push`], [`agent`], [`owner`]), and
 //! [`serve()`], which puts them together. Nothing here knows what the plugin is about.
 
 pub mod settings;
@@ -21,6 +21,7 @@ pub mod agent;
 pub mod http;
 pub mod owner;
 pub mod push;
+pub mod web_push;
 
 pub mod serve;
 

@@ -17,9 +17,13 @@ use crate::owner::{Desk, OwnerServer, OwnerServerError};
 use crate::plugin::{CallError, Grants, LoadError, PluginActor, Program};
 use crate::push::{End, PushHub, Reason};
 use crate::settings::Settings;
+use crate::web_push::{WebPush, WebPushError};
 
 /// Time for connections to end after the plugin has stopped: enough to write what they have.
 const CONNECTIONS_END: Duration = Duration::from_secs(2);
+
+/// Name of the secret from which the key follows that push services know this host by. The plugin is not granted it.
+const WEB_PUSH_KEY: &str = "web-push-key";
 
 /// Why the harness does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +50,9 @@ pub enum ServeError {
     /// The agent cannot be reached from this machine.
     #[error("the agent: {0}")]
     Agent(AgentError),
+    /// Notifications cannot be sent.
+    #[error(transparent)]
+    WebPush(#[from] WebPushError),
     /// Wasmtime cannot be set up.
     #[error("setting up the WebAssembly engine: {0:#}")]
     Engine(wasmtime::Error),
@@ -107,11 +114,21 @@ impl Host {
             secrets.insert(name.clone(), settings.data.secret(name)?);
         }
         let notes = Notes::at(settings.data.notes());
+        if !settings.allowed_push_services.is_empty() {
+            tracing::warn!(addresses = ?settings.allowed_push_services, "friends may have the harness send to these private addresses");
+        }
+        let contact = settings.base_url.clone().filter(|url| url.starts_with("https://"));
+        let web_push = WebPush::new(
+            &settings.data.secret(WEB_PUSH_KEY)?,
+            contact,
+            settings.allowed_push_services.clone(),
+        )?;
         let grants = Grants {
             directory: settings.data.plugin(),
             config: settings.plugin_config(port),
             secrets,
             notes: Some(notes.clone()),
+            web_push: Some(Arc::new(web_push)),
         };
         let limits = Limits::default();
         let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);

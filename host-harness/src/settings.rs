@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -87,6 +88,7 @@ struct ConfigFile {
     proxy: Proxies,
     tls: TlsSection,
     mcp: McpSection,
+    push: PushSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -102,6 +104,13 @@ struct TlsSection {
 #[serde(deny_unknown_fields, default)]
 struct McpSection {
     port: Option<u16>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PushSection {
+    /// Push services in a private network, as `127.0.0.1:9000`.
+    allowed: Vec<SocketAddr>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -150,6 +159,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// The certificate and its key, where the harness itself speaks TLS.
     pub tls: Option<TlsFiles>,
+    /// Addresses of push services that may be in a private network and without TLS.
+    pub allowed_push_services: Vec<SocketAddr>,
     /// Names of the secrets that the plugin is granted.
     pub secrets: Vec<String>,
     /// Prefix of the plugin's configuration keys, for example `channels.friends`.
@@ -266,6 +277,7 @@ impl Settings {
             mcp_port: overrides.mcp_port.or(file.mcp.port),
             proxies,
             tls,
+            allowed_push_services: file.push.allowed,
             secrets: file.secrets.unwrap_or_else(|| vec!["invite-key".to_owned()]),
             section: section_name,
             plugin_config,

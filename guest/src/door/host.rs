@@ -1,11 +1,14 @@
 //! The host as the plugin sees it, by the component's imports.
 
 use super::http::to_wit;
-use crate::bindings::tinyclaw::plugin::{agent, commits, memory, push, secrets};
+use crate::bindings::tinyclaw::plugin::{agent, commits, memory, push, secrets, web_push};
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::config::store;
 use crate::bindings::wasi::random::random::get_random_bytes;
-use crate::host::{CloseReason, EnqueueError, Host, MemoryError, PublishError, Ticket, Unreadable};
+use crate::host::{
+    CloseReason, EnqueueError, Host, MemoryError, PublishError, Subscription, Terms, Ticket, Unreadable, Urgency,
+    WakeError,
+};
 use crate::random::Random;
 use crate::response::Response;
 
@@ -101,6 +104,51 @@ impl Host for ComponentHost {
             },
         )
         .map_err(refused)
+    }
+
+    fn wake_key(&mut self) -> Option<Vec<u8>> {
+        web_push::public_key()
+    }
+
+    fn check_wake(&mut self, subscription: &Subscription) -> Result<(), WakeError> {
+        web_push::check(&subscription.into()).map_err(not_woken)
+    }
+
+    fn wake(&mut self, subscription: &Subscription, terms: Terms) -> Result<(), WakeError> {
+        let urgency = match terms.urgency {
+            Urgency::Low => web_push::Urgency::Low,
+            Urgency::Normal => web_push::Urgency::Normal,
+            Urgency::High => web_push::Urgency::High,
+        };
+        let terms = web_push::Terms {
+            urgency,
+            ttl_s: terms.ttl_s,
+            delay_ms: terms.delay_ms,
+        };
+        web_push::send(&subscription.into(), terms).map_err(not_woken)
+    }
+
+    fn cancel_wake(&mut self, endpoint: &str) {
+        web_push::cancel(endpoint);
+    }
+}
+
+impl From<&Subscription> for web_push::Subscription {
+    fn from(subscription: &Subscription) -> Self {
+        Self {
+            endpoint: subscription.endpoint.clone(),
+            p256dh: subscription.p256dh.clone(),
+            auth: subscription.auth.clone(),
+        }
+    }
+}
+
+fn not_woken(error: web_push::Error) -> WakeError {
+    match error {
+        web_push::Error::Unavailable => WakeError::Unavailable,
+        web_push::Error::Refused(sentence) => WakeError::Refused(sentence),
+        web_push::Error::TooMany => WakeError::Other("too many wait already".to_owned()),
+        web_push::Error::Other(reason) => WakeError::Other(reason),
     }
 }
 

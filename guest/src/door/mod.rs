@@ -8,6 +8,7 @@ mod log;
 mod socket;
 mod tools;
 mod wasi_http;
+mod web_push_events;
 
 use std::cell::Cell;
 

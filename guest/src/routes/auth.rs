@@ -149,6 +149,7 @@ pub(super) fn sign_in(
         )),
         Redemption::Done(session) => {
             if let Some(left) = current.filter(|left| left.friend_id != session.friend_id) {
+                service.silence(host, left.friend_id, Some(left.id))?;
                 service.store.end_session(left.id)?;
                 service.end_session(host, left.id, EndReason::SignedOut);
             }
@@ -184,6 +185,7 @@ pub(super) fn link(service: &mut Service, host: &mut dyn Host, request: &Request
 pub(super) fn logout(service: &mut Service, host: &mut dyn Host, request: &Request) -> Result<Response, Problem> {
     let Nothing {} = body(request)?;
     if let Some(session) = service.session(host, request)? {
+        service.silence(host, session.friend_id, Some(session.id))?;
         service.store.end_session(session.id)?;
         service.end_session(host, session.id, EndReason::SignedOut);
         tracing::info!(username = session.username, "a friend signed out");

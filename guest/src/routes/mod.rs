@@ -5,6 +5,7 @@ mod auth;
 pub(crate) mod chat;
 mod history;
 mod notes;
+mod notifications;
 mod page;
 mod problem;
 pub(crate) mod stream;
@@ -79,6 +80,9 @@ fn dispatch(service: &mut Service, host: &mut dyn Host, request: &Request, route
         Route::Stop => chat::stop(service, host, request),
         Route::History => history::history(service, host, request),
         Route::Seen => history::seen(service, host, request),
+        Route::Notifications => notifications::key(service, host, request),
+        Route::NotificationsOn => notifications::on(service, host, request),
+        Route::NotificationsOff => notifications::off(service, host, request),
         Route::Stream => stream::stream(service, host, request),
         Route::Socket => Ok(Response::error(426, "This address is for WebSockets").with("upgrade", "websocket")),
     }

@@ -8,6 +8,7 @@ mod log;
 mod original;
 mod schema;
 mod sessions;
+mod subscriptions;
 mod tidy;
 
 use std::collections::BTreeMap;

@@ -76,8 +76,18 @@ UPDATE entries SET expires_at_ms = at_ms + 2592000000 WHERE role = 'nudge';
 ALTER TABLE friends ADD COLUMN forgotten_id INTEGER NOT NULL DEFAULT 0;
 ";
 
+/// Where the browsers of sessions are woken.
+const VERSION_4: &str = "
+CREATE TABLE subscriptions (
+    session_id INTEGER PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
+    endpoint TEXT NOT NULL UNIQUE,
+    p256dh BLOB NOT NULL,
+    auth BLOB NOT NULL
+) STRICT;
+";
+
 /// What leads from each version to the next; the first begins with an empty file.
-const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// Refuses a file that this version cannot bring up to date. Reads only.
 pub(super) fn check(connection: &Connection, file: &str) -> Result<(), StoreError> {

@@ -59,6 +59,7 @@ pub(super) fn reinvite(
     let friend = named(service, arguments)?;
     let (code, invite) = new_invite(service, host);
     let now_ms = host.now_ms();
+    service.silence(host, friend.id, None)?;
     let ended = service.store.regenerate_invite(friend.id, &invite, now_ms)?;
     service.end_friend(host, friend.id, &ended, EndReason::Reinvited);
     tracing::info!(username = friend.username, "a friend was invited again");

@@ -13,6 +13,7 @@ pub(super) fn revoke(
 ) -> Result<String, ToolError> {
     let friend = named(service, arguments)?;
     let now_ms = host.now_ms();
+    service.silence(host, friend.id, None)?;
     let ended = service.store.revoke_friend(friend.id, now_ms)?;
     service.end_friend(host, friend.id, &ended, EndReason::Revoked);
     tracing::info!(

@@ -20,6 +20,7 @@ use crate::agent::{AgentQueue, Notes};
 use crate::engine::Engine;
 use crate::limits::Limits;
 use crate::push::PushHub;
+use crate::web_push::Delivery;
 
 use super::bindings::exports::tinyclaw::plugin::channel;
 
@@ -93,6 +94,26 @@ impl PluginActor {
     /// What the agent keeps about users.
     pub(super) fn notes(&self) -> Option<&Notes> {
         self.grants.notes.as_ref()
+    }
+
+    /// Wakes a browser in the background; the plugin hears when it cannot be woken any more.
+    pub(super) fn wake(self: &Arc<Self>, delivery: Delivery) {
+        let Some(sender) = &self.grants.web_push else {
+            return;
+        };
+        let plugin = Arc::clone(self);
+        sender.send(delivery, async move |endpoint| {
+            if let Err(error) = plugin.web_push_gone(&endpoint).await {
+                tracing::warn!(%error, "the plugin does not know that a browser cannot be woken any more");
+            }
+        });
+    }
+
+    /// Gives up what was to wake a browser.
+    pub(super) fn cancel_wake(&self, endpoint: &str) {
+        if let Some(sender) = &self.grants.web_push {
+            sender.cancel(endpoint);
+        }
     }
 
     /// The bounds of this plugin.

@@ -11,11 +11,13 @@ wasmtime::component::bindgen!({
             import tinyclaw:plugin/memory@0.1.0;
             import tinyclaw:plugin/push@0.1.0;
             import tinyclaw:plugin/secrets@0.1.0;
+            import tinyclaw:plugin/web-push@0.1.0;
             import wasi:logging/logging@0.1.0-draft;
             export tinyclaw:plugin/channel@0.1.0;
             export tinyclaw:plugin/tools@0.1.0;
             export tinyclaw:plugin/http@0.1.0;
             export tinyclaw:plugin/socket@0.1.0;
+            export tinyclaw:plugin/web-push-events@0.1.0;
         }
     ",
     world: "harness:host/plugin",

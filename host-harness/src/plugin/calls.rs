@@ -236,6 +236,23 @@ impl PluginActor {
         )
         .await
     }
+
+    /// Says that an endpoint leads nowhere any more.
+    ///
+    /// # Errors
+    /// When it cannot be called.
+    pub async fn web_push_gone(self: &Arc<Self>, endpoint: &str) -> Result<(), CallError> {
+        self.call(
+            async |call| {
+                call.plugin
+                    .tinyclaw_plugin_web_push_events()
+                    .call_gone(call.store, endpoint)
+                    .await
+            },
+            |()| (),
+        )
+        .await
+    }
 }
 
 /// The request of a visitor who comes for the first time, as the plugin gets it.

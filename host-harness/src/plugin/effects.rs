@@ -9,6 +9,7 @@ use super::actor::PluginActor;
 use super::memory::{Forgotten, Writing};
 use crate::agent::{Introduction, Reservation, Ticket};
 use crate::push::{End, Moment, Reason};
+use crate::web_push::Delivery;
 
 /// Effects of one call, in order.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ pub(crate) enum Effect {
     Close(String, Reason),
     Introduce(Introduction),
     Forget(Forgotten),
+    Wake(Box<Delivery>),
+    CancelWake(String),
 }
 
 impl Effects {
@@ -40,6 +43,12 @@ impl Effects {
             .iter()
             .filter(|effect| matches!(effect, Effect::Publish(..) | Effect::Respond(..) | Effect::Close(..)))
             .count()
+    }
+
+    /// Browsers to wake so far.
+    pub(crate) fn wakes(&self) -> usize {
+        let is_wake = |effect: &&Effect| matches!(effect, Effect::Wake(_));
+        self.effects.iter().filter(is_wake).count()
     }
 
     /// Lets them take place. What is to be written is being written then, and whoever answers the call waits for it.
@@ -56,6 +65,8 @@ impl Effects {
                 Effect::Close(topic, reason) => hub.end(&topic, &End::Closed(reason), moment),
                 Effect::Introduce(introduction) => introduced.push(introduction),
                 Effect::Forget(note) => forgotten.push(note),
+                Effect::Wake(delivery) => plugin.wake(*delivery),
+                Effect::CancelWake(endpoint) => plugin.cancel_wake(&endpoint),
             }
         }
         Writing::begin(plugin.notes(), introduced, forgotten)

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::web_push::WebPush;
 
 use crate::agent::Notes;
 
@@ -16,4 +19,6 @@ pub struct Grants {
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// What the agent keeps about users; none where it keeps nothing.
     pub notes: Option<Notes>,
+    /// What wakes browsers, if anything does.
+    pub web_push: Option<Arc<WebPush>>,
 }

@@ -1,6 +1,9 @@
 //! The state of an instance and what it may call: each import answers what a plugin can cause with a
 //! value, never with a trap, which would cost it its instance.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use wasmtime::component::ResourceTable;
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
@@ -8,7 +11,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::bindings::tinyclaw::plugin::{agent, commits, http_types, push, secrets};
+use super::bindings::tinyclaw::plugin::{agent, commits, http_types, push, secrets, web_push};
 use super::bindings::wasi::logging::logging::{self, Level};
 use super::effects::{Effect, Effects};
 use super::no_requests::NoRequests;
@@ -16,12 +19,19 @@ use super::{Grants, Instance, Response};
 use crate::agent::{AgentQueue, Notes};
 use crate::limits::Limits;
 use crate::push::{PushHub, Reason};
+use crate::web_push::{Delivery, Subscription, Terms, Urgency, WebPush};
 
 /// Bytes of a user id; ours are at most 39.
 pub(super) const USER_ID_BYTES: usize = 128;
 
 /// Bytes of a topic, as the contract says.
 const TOPIC_BYTES: usize = 256;
+
+/// Longest time for which a push service is asked to keep a message, as the contract says.
+const MAX_TTL_S: u32 = 2_419_200;
+
+/// Longest time before a message is sent, as the contract says.
+const MAX_DELAY_MS: u32 = 60_000;
 
 pub(crate) struct State {
     /// Which instance this is the state of.
@@ -37,6 +47,7 @@ pub(crate) struct State {
     limits: Limits,
     hub: PushHub,
     queue: AgentQueue,
+    web_push: Option<Arc<WebPush>>,
     pub(super) effects: Effects,
     /// Whether what a call changes may be made lasting with what others change.
     pub(super) may_wait: bool,
@@ -80,6 +91,7 @@ impl State {
             limits: limits.clone(),
             hub,
             queue,
+            web_push: grants.web_push.clone(),
             effects: Effects::default(),
             may_wait: false,
             is_open: false,
@@ -112,6 +124,65 @@ impl State {
         } else {
             Ok(())
         }
+    }
+}
+
+impl State {
+    fn delivery(
+        &self,
+        subscription: web_push::Subscription,
+        terms: web_push::Terms,
+    ) -> Result<(Arc<WebPush>, Delivery), web_push::Error> {
+        let sender = self.web_push.clone().ok_or(web_push::Error::Unavailable)?;
+        let subscription = Subscription {
+            endpoint: subscription.endpoint,
+            p256dh: subscription.p256dh,
+            auth: subscription.auth,
+        };
+        let urgency = match terms.urgency {
+            web_push::Urgency::VeryLow => Urgency::VeryLow,
+            web_push::Urgency::Low => Urgency::Low,
+            web_push::Urgency::Normal => Urgency::Normal,
+            web_push::Urgency::High => Urgency::High,
+        };
+        let terms = Terms {
+            urgency,
+            ttl: Duration::from_secs(terms.ttl_s.min(MAX_TTL_S).into()),
+            delay: Duration::from_millis(terms.delay_ms.min(MAX_DELAY_MS).into()),
+        };
+        let delivery = sender
+            .check(subscription, terms)
+            .map_err(|unusable| web_push::Error::Refused(unusable.to_string()))?;
+        Ok((sender, delivery))
+    }
+}
+
+impl web_push::Host for State {
+    fn public_key(&mut self) -> Option<Vec<u8>> {
+        self.web_push.as_ref().map(|sender| sender.public_key().to_vec())
+    }
+
+    fn check(&mut self, subscription: web_push::Subscription) -> Result<(), web_push::Error> {
+        let terms = web_push::Terms {
+            urgency: web_push::Urgency::Normal,
+            ttl_s: 0,
+            delay_ms: 0,
+        };
+        self.delivery(subscription, terms).map(drop)
+    }
+
+    fn send(&mut self, subscription: web_push::Subscription, terms: web_push::Terms) -> Result<(), web_push::Error> {
+        let (sender, delivery) = self.delivery(subscription, terms)?;
+        let in_this_call = self.effects.wakes();
+        if in_this_call >= self.limits.pushes_per_call || !sender.has_place(in_this_call + 1) {
+            return Err(web_push::Error::TooMany);
+        }
+        self.effects.push(Effect::Wake(Box::new(delivery)));
+        Ok(())
+    }
+
+    fn cancel(&mut self, endpoint: String) {
+        self.effects.push(Effect::CancelWake(endpoint));
     }
 }
 

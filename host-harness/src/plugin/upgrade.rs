@@ -122,6 +122,7 @@ impl PluginActor {
         let grants = Grants {
             directory: directory.clone(),
             notes: None,
+            web_push: None,
             config: self.grants.config.clone(),
             secrets: self
                 .grants

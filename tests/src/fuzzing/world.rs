@@ -57,6 +57,7 @@ impl World {
             config: BTreeMap::new(),
             secrets: BTreeMap::from([("invite-key".to_owned(), vec![7; 32])]),
             notes: Some(Notes::at(memory.path().join(NOTES))),
+            web_push: None,
         };
         // Nothing is refused because the host is full, and no slow machine fails a run.
         let limits = Limits {

@@ -13,7 +13,7 @@ use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyIndices};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use bindings::exports::tinyclaw::plugin::channel::Error as ChannelError;
-use bindings::tinyclaw::plugin::{agent, commits, http_types, memory, push, secrets};
+use bindings::tinyclaw::plugin::{agent, commits, http_types, memory, push, secrets, web_push};
 use bindings::wasi::logging::logging;
 
 mod bindings {
@@ -29,6 +29,7 @@ mod bindings {
                 import tinyclaw:plugin/memory@0.1.0;
                 import tinyclaw:plugin/push@0.1.0;
                 import tinyclaw:plugin/secrets@0.1.0;
+                import tinyclaw:plugin/web-push@0.1.0;
                 import wasi:logging/logging@0.1.0-draft;
                 export tinyclaw:plugin/channel@0.1.0;
                 export tinyclaw:plugin/tools@0.1.0;
@@ -366,6 +367,22 @@ impl secrets::Host for State {
     fn get(&mut self, _name: String) -> Result<Vec<u8>, secrets::Error> {
         Ok(vec![7; 32])
     }
+}
+
+impl web_push::Host for State {
+    fn public_key(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn check(&mut self, _subscription: web_push::Subscription) -> Result<(), web_push::Error> {
+        Err(web_push::Error::Unavailable)
+    }
+
+    fn send(&mut self, _subscription: web_push::Subscription, _terms: web_push::Terms) -> Result<(), web_push::Error> {
+        Err(web_push::Error::Unavailable)
+    }
+
+    fn cancel(&mut self, _endpoint: String) {}
 }
 
 impl logging::Host for State {
