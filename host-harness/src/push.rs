@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::plugin::Response;
 
 /// What a connection is held on.
@@ -77,9 +77,7 @@ pub struct PushHub {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    frames: usize,
-    bytes: usize,
-    connections: usize,
+    limits: Limits,
 }
 
 #[derive(Debug, Default)]
@@ -101,9 +99,7 @@ impl PushHub {
         Self {
             shared: Arc::new(Shared {
                 state: Mutex::default(),
-                frames: limits.held_frames,
-                bytes: limits.held_bytes,
-                connections: limits.held_connections,
+                limits: limits.clone(),
             }),
         }
     }
@@ -115,9 +111,12 @@ impl PushHub {
     /// When the hub is full.
     pub fn hold(&self, hold: Hold, cut: Arc<Notify>) -> Result<Held, Full> {
         let mut state = self.state();
-        if state.connections.len() >= self.shared.connections {
+        let limits = &self.shared.limits;
+        if state.connections.len() >= limits.held_connections {
+            limits.tell(Limit::held_connections);
             return Err(Full);
         }
+        limits.note(Limit::held_connections, state.connections.len() + 1);
         let id = state.next;
         state.next += 1;
         let queue = Arc::new(Queue {
@@ -163,7 +162,7 @@ impl PushHub {
     pub fn publish(&self, topic: &str, frame: &Bytes, moment: Moment) {
         let state = self.state();
         for queue in state.listening(topic, moment) {
-            queue.push(frame.clone(), self.shared.frames, self.shared.bytes);
+            queue.push(frame.clone(), &self.shared.limits);
         }
     }
 
@@ -265,12 +264,12 @@ struct Waiting {
 }
 
 impl Queue {
-    fn push(&self, frame: Bytes, frames: usize, bytes: usize) {
+    fn push(&self, frame: Bytes, limits: &Limits) {
         let mut waiting = self.waiting();
         if waiting.end.is_some() {
             return;
         }
-        if waiting.frames.len() >= frames || waiting.bytes + frame.len() > bytes {
+        if waiting.frames.len() >= limits.held_frames || waiting.bytes + frame.len() > limits.held_bytes {
             *waiting = Waiting {
                 end: Some(End::Cut),
                 waker: waiting.waker.take(),
@@ -280,6 +279,8 @@ impl Queue {
         } else {
             waiting.bytes += frame.len();
             waiting.frames.push_back(frame);
+            limits.note(Limit::held_frames, waiting.frames.len());
+            limits.note(Limit::held_bytes, waiting.bytes);
         }
         wake(waiting);
     }

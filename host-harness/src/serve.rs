@@ -11,7 +11,6 @@ use crate::agent::{AgentError, AgentQueue, Notes};
 use crate::data_dir::DataDirError;
 use crate::engine::Engine;
 use crate::http::{Server, Tls, TlsError};
-use crate::limits::Limits;
 use crate::mcp::{McpServer, McpServerError};
 use crate::owner::{Desk, OwnerServer, OwnerServerError};
 use crate::plugin::{CallError, Grants, LoadError, PluginActor, Program};
@@ -130,7 +129,7 @@ impl Host {
             notes: Some(notes.clone()),
             web_push: Some(Arc::new(web_push)),
         };
-        let limits = Limits::default();
+        let limits = settings.limits.clone();
         let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
         let hub = PushHub::new(&limits);
         let agent = settings

@@ -14,6 +14,7 @@ use toml::Table;
 use crate::agent::{AgentChoice, Key};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::http::{Proxies, TlsFiles, network};
+use crate::limits::Limits;
 
 /// Where the data lies when nothing is said.
 const DATA: &str = "data";
@@ -86,6 +87,7 @@ struct ConfigFile {
     channels: BTreeMap<String, Table>,
     secrets: Option<Vec<String>>,
     proxy: Proxies,
+    limits: Table,
     tls: TlsSection,
     mcp: McpSection,
     push: PushSection,
@@ -163,6 +165,8 @@ pub struct Settings {
     pub allowed_push_services: Vec<SocketAddr>,
     /// Names of the secrets that the plugin is granted.
     pub secrets: Vec<String>,
+    /// The bounds on the plugin and on those who talk to it.
+    pub limits: Limits,
     /// Prefix of the plugin's configuration keys, for example `channels.friends`.
     section: String,
     /// The configuration keys that the plugin is granted.
@@ -226,6 +230,10 @@ impl Settings {
             _ if data.config().exists() => (data.config(), read(&data.config())?),
             _ => (data.config(), ConfigFile::default()),
         };
+        let limits = Limits::from_table(&file.limits).map_err(|error| SettingsError::Malformed {
+            path: path.clone(),
+            message: error.to_string(),
+        })?;
         let channel = file.channel.unwrap_or_else(|| CHANNEL.to_owned());
         let table = file.channels.get(&channel).cloned().unwrap_or_default();
         let section_name = format!("channels.{channel}");
@@ -279,6 +287,7 @@ impl Settings {
             tls,
             allowed_push_services: file.push.allowed,
             secrets: file.secrets.unwrap_or_else(|| vec!["invite-key".to_owned()]),
+            limits,
             section: section_name,
             plugin_config,
         })

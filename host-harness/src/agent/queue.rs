@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use super::{Agent, Piece, Said, Turn};
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 
 /// Number of a message in the queue.
 pub type Ticket = u64;
@@ -72,9 +72,7 @@ pub struct AgentQueue {
 #[derive(Debug)]
 struct Shared {
     agent: Arc<dyn Agent>,
-    per_user: usize,
-    in_all: usize,
-    running: usize,
+    limits: Limits,
     state: Mutex<State>,
     idle: Notify,
 }
@@ -135,9 +133,7 @@ impl AgentQueue {
         Self {
             shared: Arc::new(Shared {
                 agent,
-                per_user: limits.waiting_turns_per_user + 1,
-                in_all: limits.waiting_turns,
-                running: limits.running_turns,
+                limits: limits.clone(),
                 state: Mutex::default(),
                 idle: Notify::new(),
             }),
@@ -153,15 +149,20 @@ impl AgentQueue {
         let full = QueueFull {
             retry_after: RETRY_AFTER,
         };
-        if state.closed || state.waiting >= self.shared.in_all {
+        let limits = &self.shared.limits;
+        if state.closed || state.waiting >= limits.waiting_turns {
             return Err(full);
         }
         let lane = state.lanes.entry(user_id.clone()).or_default();
-        if lane.waiting.len() + lane.reserved + usize::from(lane.running.is_some()) >= self.shared.per_user {
+        // One more is being answered, or is about to be.
+        let in_lane = lane.waiting.len() + lane.reserved + usize::from(lane.running.is_some());
+        if in_lane > limits.waiting_turns_per_user {
             return Err(full);
         }
+        limits.note(Limit::waiting_turns_per_user, in_lane);
         lane.reserved += 1;
         state.waiting += 1;
+        limits.note(Limit::waiting_turns, state.waiting);
         state.last_ticket += 1;
         Ok(Reservation {
             shared: Arc::downgrade(&self.shared),
@@ -301,7 +302,7 @@ impl AgentQueue {
     fn start_ready<E: Events>(&self, events: &Arc<E>) {
         loop {
             let mut state = self.state();
-            if state.paused || state.running >= self.shared.running {
+            if state.paused || state.running >= self.shared.limits.running_turns {
                 return;
             }
             let Some(user_id) = state.ready.pop_front() else { return };

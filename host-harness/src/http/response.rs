@@ -38,12 +38,13 @@ pub(super) fn complete(response: plugin::Response) -> Response<Body> {
 pub(super) fn with_body(response: plugin::Response, body: Body) -> Response<Body> {
     match head(response) {
         Some(head) => head.map(|()| body),
-        None => error(
-            StatusCode::BAD_GATEWAY,
-            "The chat gave an answer that cannot be sent. Please try again.",
-            None,
-        ),
+        None => unfit(),
     }
+}
+
+fn unfit() -> Response<Body> {
+    let sentence = "The chat gave an answer that cannot be sent. Please try again.";
+    error(StatusCode::BAD_GATEWAY, sentence, None)
 }
 
 fn head(response: plugin::Response) -> Option<Response<()>> {
@@ -98,6 +99,7 @@ pub(super) fn full() -> Response<Body> {
 pub(super) fn no_answer(cause: &CallError) -> Response<Body> {
     let retry_after = match cause {
         CallError::Down { retry_after } => *retry_after,
+        CallError::Unfit(_) => return unfit(),
         _ => Duration::from_secs(1),
     };
     error(

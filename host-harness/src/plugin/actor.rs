@@ -4,21 +4,24 @@
 //! files. What could wait, or be given up in the middle, costs the instance, and a new one is started in its place.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, Notify, Semaphore};
-use wasmtime::Store;
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
+use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings::Plugin;
+use super::directory::Directory;
 use super::effects::Effects;
 use super::group::{Group, commit_soon};
+use super::health::Health;
 use super::imports::State;
 use super::memory::Writing;
 use super::slot::{Running, Slot};
-use super::{CallError, Grants, Program};
+use super::{CallError, Grants, Instance, Program};
 use crate::agent::{AgentQueue, Notes};
 use crate::engine::Engine;
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits, Rates};
 use crate::push::PushHub;
 use crate::web_push::Delivery;
 
@@ -30,17 +33,25 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest such pause: an owner who has mended the cause should not have to wait for it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// Time for which a call has the thread to itself. It ends long before; one that does not lets others take turns from
+/// then on, until its own time is over.
+const ALONE: Duration = Duration::from_millis(100);
+
 /// One plugin.
 pub struct PluginActor {
     pub(super) engine: Arc<Engine>,
     pub(super) grants: Grants,
     pub(super) limits: Limits,
+    rates: Rates,
+    directory: Directory,
     hub: PushHub,
     pub(super) queue: AgentQueue,
     pub(super) slot: Mutex<Slot>,
     pub(super) upgrading: Mutex<()>,
     waiting: Semaphore,
     lost: Notify,
+    lost_instances: AtomicU64,
+    health: watch::Sender<Health>,
 }
 
 impl std::fmt::Debug for PluginActor {
@@ -70,6 +81,8 @@ impl PluginActor {
         let waiting = Semaphore::new(limits.waiting_calls);
         Arc::new(Self {
             engine,
+            rates: Rates::new(&limits),
+            directory: Directory::new(&grants.directory, &limits),
             grants,
             limits,
             hub,
@@ -78,6 +91,8 @@ impl PluginActor {
             upgrading: Mutex::default(),
             waiting,
             lost: Notify::new(),
+            lost_instances: AtomicU64::new(0),
+            health: watch::Sender::default(),
         })
     }
 
@@ -121,6 +136,20 @@ impl PluginActor {
         &self.limits
     }
 
+    /// How the plugin is.
+    pub fn health(&self) -> Health {
+        self.health.borrow().clone()
+    }
+
+    /// Instances that were lost so far.
+    pub fn lost_instances(&self) -> u64 {
+        self.lost_instances.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
     /// Starts the plugin, and again whenever its instance is lost.
     ///
     /// # Errors
@@ -134,6 +163,7 @@ impl PluginActor {
             if let Err(error) = self.ensure_running(&mut slot).await {
                 slot.started = false;
                 slot.running = None;
+                self.health.send_replace(Health::Stopped);
                 return Err(error);
             }
             return Ok(());
@@ -148,15 +178,15 @@ impl PluginActor {
     pub async fn stop(self: &Arc<Self>) -> Result<(), CallError> {
         let mut slot = self.slot.lock().await;
         slot.started = false;
+        self.health.send_replace(Health::Stopped);
         let lasting = self.commit_group(&mut slot).await;
         if slot.running.is_none() {
             return lasting;
         }
-        let time = self.limits.life_cycle_call;
         let stopped = self
             .enter(
                 &mut slot,
-                time,
+                Limit::stop,
                 async |call| call.plugin.tinyclaw_plugin_channel().call_stop(call.store).await,
                 |result| result,
             )
@@ -191,7 +221,12 @@ impl PluginActor {
         make: impl AsyncFnOnce(Call<'_>) -> wasmtime::Result<R>,
         settle: impl FnOnce(R) -> T,
     ) -> Result<T, CallError> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| CallError::Saturated)?;
+        let _waiting = self.waiting.try_acquire().map_err(|_| {
+            self.limits.tell(Limit::waiting_calls);
+            CallError::Saturated
+        })?;
+        let waiting = self.limits.waiting_calls - self.waiting.available_permits();
+        self.limits.note(Limit::waiting_calls, waiting);
         self.call(make, settle).await
     }
 
@@ -206,7 +241,7 @@ impl PluginActor {
             let mut slot = self.slot.lock().await;
             self.ensure_running(&mut slot).await?;
             slot.let_changes_wait();
-            let (settled, effects) = self.enter(&mut slot, self.limits.call, make, settle).await?;
+            let (settled, effects) = self.enter(&mut slot, Limit::call, make, settle).await?;
             if !slot.is_open() {
                 let writing = effects.release(self);
                 drop(slot);
@@ -238,15 +273,15 @@ impl PluginActor {
         if calls == 0 {
             return Ok(());
         }
-        let time = self.limits.call;
         let committed = self
             .enter(
                 slot,
-                time,
+                Limit::call,
                 async |call| call.plugin.tinyclaw_plugin_channel().call_commit(call.store).await,
                 |result| result,
             )
             .await;
+        self.limits.note(Limit::calls_per_commit, calls);
         match committed.and_then(|(result, _)| result.map_err(CallError::Channel)) {
             Ok(()) => {
                 tracing::debug!(calls, "committed");
@@ -276,13 +311,15 @@ impl PluginActor {
             return Err(CallError::Down { retry_after: wait });
         }
         slot.last_instance += 1;
-        let (hub, queue) = (self.hub.clone(), self.queue.clone());
-        let state = State::new(slot.last_instance, &self.grants, &self.limits, hub, queue).map_err(CallError::Host)?;
-        let mut store = Store::new(self.engine.inner(), state);
-        store.limiter(|state| &mut state.store_limits);
-        store.set_hostcall_fuel(self.limits.hostcall_bytes);
-        store.set_epoch_deadline(self.engine.deadline_ticks(self.limits.life_cycle_call));
-        let instantiated = slot.program.instantiate(&mut store).await;
+        if slot.started {
+            self.health.send_modify(Health::starting);
+        }
+        let mut store = self.new_store(slot.last_instance).map_err(CallError::Host)?;
+        let instantiating = slot.program.instantiate(&mut store);
+        let instantiated = match tokio::time::timeout(self.limits.start, instantiating).await {
+            Ok(instantiated) => instantiated.map_err(|error| format!("instantiating: {error:#}")),
+            Err(_) => Err(self.too_long(Limit::start)),
+        };
         match instantiated {
             Ok(plugin) => {
                 slot.running = Some(Running {
@@ -291,9 +328,10 @@ impl PluginActor {
                     entered: false,
                 })
             }
-            Err(error) => {
+            Err(why) => {
+                store.data_mut().tell_met();
                 drop(store);
-                self.lose(slot, &format!("instantiating: {error:#}"));
+                self.lose(slot, &why);
                 return Err(CallError::Down {
                     retry_after: FIRST_PAUSE,
                 });
@@ -302,30 +340,72 @@ impl PluginActor {
         if !slot.started {
             return Ok(());
         }
-        let time = self.limits.life_cycle_call;
         let started = self
             .enter(
                 slot,
-                time,
+                Limit::start,
                 async |call| call.plugin.tinyclaw_plugin_channel().call_start(call.store).await,
                 |result| result,
             )
             .await?;
         match started {
-            (Ok(()), effects) => written(effects.release(self)).await,
+            (Ok(()), effects) => {
+                self.health.send_modify(Health::running);
+                written(effects.release(self)).await
+            }
             (Err(error), _) => {
-                slot.running = None;
-                slot.not_before = Some(Instant::now() + FIRST_PAUSE);
-                Err(CallError::Channel(error))
+                let error = CallError::Channel(error);
+                self.lose(slot, &format!("starting: {error}"));
+                Err(error)
             }
         }
+    }
+
+    fn new_store(&self, instance: Instance) -> wasmtime::Result<Store<State>> {
+        let state = State::new(
+            instance,
+            &self.grants,
+            &self.limits,
+            self.rates.clone(),
+            self.directory.clone(),
+            self.hub.clone(),
+            self.queue.clone(),
+        )?;
+        let mut store = Store::new(self.engine.inner(), state);
+        store.limiter(|state| &mut state.bounds);
+        store.set_hostcall_fuel(self.limits.hostcall_bytes);
+        let engine = Arc::clone(&self.engine);
+        store.epoch_deadline_callback(move |_| {
+            tracing::trace!("a call lets others take their turns");
+            let turn = engine.deadline_ticks(Duration::ZERO);
+            Ok(UpdateDeadline::YieldCustom(turn, Box::pin(tokio::task::yield_now())))
+        });
+        store.set_epoch_deadline(self.engine.deadline_ticks(ALONE));
+        Ok(store)
+    }
+
+    fn time(&self, limit: Limit) -> Duration {
+        match limit {
+            Limit::start => self.limits.start,
+            Limit::stop => self.limits.stop,
+            _ => self.limits.call,
+        }
+    }
+
+    fn too_long(&self, limit: Limit) -> String {
+        self.limits.tell(limit);
+        format!(
+            "a call lasted longer than {:?}: the limit `{}`",
+            self.time(limit),
+            limit.name()
+        )
     }
 
     /// Makes a call on the instance; gives what it asked for unreleased.
     pub(super) async fn enter<R, T>(
         self: &Arc<Self>,
         slot: &mut Slot,
-        time: Duration,
+        limit: Limit,
         make: impl AsyncFnOnce(Call<'_>) -> wasmtime::Result<R>,
         settle: impl FnOnce(R) -> T,
     ) -> Result<(T, Effects), CallError> {
@@ -335,19 +415,24 @@ impl PluginActor {
             });
         };
         running.entered = true;
-        running.store.set_epoch_deadline(self.engine.deadline_ticks(time));
+        running.store.set_epoch_deadline(self.engine.deadline_ticks(ALONE));
         running.store.set_hostcall_fuel(self.limits.hostcall_bytes);
-        // The epoch ends a call that computes, this one that waits.
+        let begun = Instant::now();
         let call = Call {
             plugin: &running.plugin,
             store: &mut running.store,
         };
-        let returned = tokio::time::timeout(time, make(call)).await;
+        // One that computes is looked at when it lets others take their turns, one that waits at any time.
+        let returned = tokio::time::timeout(self.time(limit), make(call)).await;
+        self.limits.note_time(limit, begun.elapsed());
         match returned {
             Ok(Ok(value)) => {
                 running.entered = false;
                 let effects = running.store.data_mut().end_call();
-                slot.forget_failures();
+                // An instance that starts and fails at once is no better than one that does not start.
+                if limit == Limit::call {
+                    slot.forget_failures();
+                }
                 Ok((settle(value), effects))
             }
             Ok(Err(trap)) => {
@@ -355,7 +440,8 @@ impl PluginActor {
                 Err(CallError::Trapped)
             }
             Err(_) => {
-                self.lose(slot, "a call waited too long");
+                let why = self.too_long(limit);
+                self.lose(slot, &why);
                 Err(CallError::Trapped)
             }
         }
@@ -363,6 +449,9 @@ impl PluginActor {
 
     /// Drops the instance with all that it asked for. Its held connections stay.
     fn lose(&self, slot: &mut Slot, why: &str) {
+        if let Some(running) = &mut slot.running {
+            running.store.data_mut().tell_met();
+        }
         slot.running = None;
         // Those who wait for it learn that it is given up.
         slot.group = Group::default();
@@ -372,9 +461,14 @@ impl PluginActor {
             .min(LONGEST_PAUSE);
         slot.strikes = slot.strikes.saturating_add(1);
         // The first loss is mended at once.
+        let pause = if slot.strikes > 1 { pause } else { Duration::ZERO };
         slot.not_before = (slot.strikes > 1).then(|| Instant::now() + pause);
-        self.lost.notify_one();
+        self.lost_instances.fetch_add(1, Ordering::Relaxed);
         tracing::error!(strikes = slot.strikes, why, "the plugin's instance is lost");
+        if slot.started {
+            self.health.send_modify(|health| health.lost(slot.strikes, pause, why));
+        }
+        self.lost.notify_one();
     }
 }
 

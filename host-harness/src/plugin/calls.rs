@@ -11,6 +11,7 @@ use super::bindings::exports::tinyclaw::plugin::socket::Opening;
 use super::bindings::tinyclaw::plugin::http_types as wit;
 use super::{CallError, ChannelError, Delivery, Entry, Metadata, OutboundMessage, Request, Response, Role, Tool};
 use crate::agent::{Event, Events, Said, Speaker, Ticket};
+use crate::limits::Limit;
 use crate::push::{Full, Held, Hold, KeepAlive, PushHub};
 
 /// Shortest time between two keep-alive frames, as the contract says.
@@ -152,9 +153,12 @@ impl PluginActor {
                     .call_handle(call.store, &request)
                     .await
             },
-            |response| answer(self.hub(), response, cut),
+            |response| match self.limits().broken_by(&response) {
+                None => Ok(answer(self.hub(), response, cut)),
+                Some(limit) => Err(self.unfit(limit)),
+            },
         )
-        .await
+        .await?
     }
 
     /// Decides about a WebSocket's handshake; as [`PluginActor::http`] otherwise.
@@ -183,9 +187,12 @@ impl PluginActor {
                 };
                 Ok((opening, accepted))
             },
-            |(opening, accepted)| opened(self.hub(), opening, cut, accepted),
+            |(opening, accepted)| match self.limits().broken_by_opening(&opening) {
+                None => Ok(opened(self.hub(), opening, cut, accepted)),
+                Some(limit) => Err(self.unfit(limit)),
+            },
         )
-        .await
+        .await?
     }
 
     /// Hands over a client's message and gives those to send back. An instance that does not know the connection, which
@@ -213,9 +220,15 @@ impl PluginActor {
                     let answers = socket.call_message(&mut *call.store, accepted.connection, text).await?;
                     Ok((Some(answers), instance))
                 },
-                |answered| answered,
+                |(answers, instance)| match answers
+                    .as_deref()
+                    .and_then(|answers| self.limits().broken_by_messages(answers))
+                {
+                    None => Ok((answers, instance)),
+                    Some(limit) => Err(self.unfit(limit)),
+                },
             )
-            .await?;
+            .await??;
         accepted.by = instance;
         Ok(answers)
     }
@@ -252,6 +265,13 @@ impl PluginActor {
             |()| (),
         )
         .await
+    }
+}
+
+impl PluginActor {
+    fn unfit(&self, limit: Limit) -> CallError {
+        self.limits().tell(limit);
+        CallError::Unfit(limit)
     }
 }
 

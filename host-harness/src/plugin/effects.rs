@@ -15,6 +15,8 @@ use crate::web_push::Delivery;
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     effects: Vec<Effect>,
+    turns: usize,
+    pushes: usize,
     /// When the call returned: connections that listen since a later one have nothing to do with it.
     pub(super) moment: Moment,
 }
@@ -34,15 +36,22 @@ pub(crate) enum Effect {
 
 impl Effects {
     pub(crate) fn push(&mut self, effect: Effect) {
+        match effect {
+            Effect::Enqueue(_) | Effect::Cancel(_) => self.turns += 1,
+            Effect::Publish(..) | Effect::Respond(..) | Effect::Close(..) => self.pushes += 1,
+            _ => {}
+        }
         self.effects.push(effect);
     }
 
     /// Publishes, responds and closes so far.
     pub(crate) fn pushes(&self) -> usize {
-        self.effects
-            .iter()
-            .filter(|effect| matches!(effect, Effect::Publish(..) | Effect::Respond(..) | Effect::Close(..)))
-            .count()
+        self.pushes
+    }
+
+    /// Messages and cancels so far.
+    pub(crate) fn turns(&self) -> usize {
+        self.turns
     }
 
     /// Browsers to wake so far.
@@ -53,7 +62,7 @@ impl Effects {
 
     /// Lets them take place. What is to be written is being written then, and whoever answers the call waits for it.
     pub(super) fn release(self, plugin: &Arc<PluginActor>) -> Option<Writing> {
-        let Self { effects, moment } = self;
+        let Self { effects, moment, .. } = self;
         let (hub, queue) = (plugin.hub(), plugin.queue());
         let (mut introduced, mut forgotten) = (Vec::new(), Vec::new());
         for effect in effects {

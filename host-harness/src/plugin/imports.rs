@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wasmtime::component::ResourceTable;
-use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::bindings::tinyclaw::plugin::{agent, commits, http_types, push, secrets, web_push};
 use super::bindings::wasi::logging::logging::{self, Level};
+use super::bounds::Bounds;
+use super::directory::Directory;
 use super::effects::{Effect, Effects};
 use super::no_requests::NoRequests;
 use super::{Grants, Instance, Response};
 use crate::agent::{AgentQueue, Notes};
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits, Rates};
 use crate::push::{PushHub, Reason};
 use crate::web_push::{Delivery, Subscription, Terms, Urgency, WebPush};
 
@@ -33,6 +34,12 @@ const MAX_TTL_S: u32 = 2_419_200;
 /// Longest time before a message is sent, as the contract says.
 const MAX_DELAY_MS: u32 = 60_000;
 
+/// Bytes of the context of a log line: the name of a part.
+const LOG_CONTEXT_BYTES: usize = 100;
+
+/// Milliseconds after which a bound on a minute lets more through.
+const MINUTE_MS: u32 = 60_000;
+
 pub(crate) struct State {
     /// Which instance this is the state of.
     pub(super) instance: Instance,
@@ -43,7 +50,9 @@ pub(crate) struct State {
     pub(super) config: WasiConfigVariables,
     secrets: std::collections::BTreeMap<String, Vec<u8>>,
     pub(super) notes: Option<Notes>,
-    pub(super) store_limits: StoreLimits,
+    pub(super) bounds: Bounds,
+    pub(super) directory: Directory,
+    rates: Rates,
     limits: Limits,
     hub: PushHub,
     queue: AgentQueue,
@@ -61,6 +70,8 @@ impl State {
         instance: Instance,
         grants: &Grants,
         limits: &Limits,
+        rates: Rates,
+        directory: Directory,
         hub: PushHub,
         queue: AgentQueue,
     ) -> wasmtime::Result<Self> {
@@ -81,13 +92,9 @@ impl State {
                 .collect(),
             secrets: grants.secrets.clone(),
             notes: grants.notes.clone(),
-            store_limits: StoreLimitsBuilder::new()
-                .memory_size(limits.memory_bytes)
-                .table_elements(limits.table_elements)
-                .instances(limits.instances)
-                .memories(limits.instances)
-                .tables(limits.instances)
-                .build(),
+            bounds: Bounds::new(limits),
+            directory,
+            rates,
             limits: limits.clone(),
             hub,
             queue,
@@ -101,29 +108,67 @@ impl State {
 
     /// Takes what a call asked for and gives the next one its own bounds.
     pub(super) fn end_call(&mut self) -> Effects {
-        self.log_lines = 0;
         let mut effects = std::mem::take(&mut self.effects);
+        self.limits.note(
+            Limit::log_lines_per_call,
+            self.log_lines.min(self.limits.log_lines_per_call),
+        );
+        self.limits.note(Limit::pushes_per_call, effects.pushes());
+        self.limits.note(Limit::turns_per_call, effects.turns());
+        self.log_lines = 0;
+        self.tell_met();
         effects.moment = self.hub.next_moment();
         effects
     }
 
-    fn topic(&self, topic: &str) -> Result<u32, push::Error> {
+    /// Tells the owner which bounds the call has met.
+    pub(super) fn tell_met(&mut self) {
+        for limit in self.bounds.take_met() {
+            self.limits.tell(limit);
+        }
+    }
+
+    fn topic(&mut self, topic: &str) -> Result<u32, push::Error> {
         if topic.is_empty() || topic.len() > TOPIC_BYTES {
             return Err(push::Error::InvalidTopic);
         }
-        if self.effects.pushes() >= self.limits.pushes_per_call {
-            return Err(push::Error::TooMany);
-        }
+        let room = match self.effects.pushes() < self.limits.pushes_per_call {
+            true => self.rates.pushes.take(1, &self.limits),
+            false => Err(Limit::pushes_per_call),
+        };
+        room.map_err(|limit| {
+            self.bounds.meet(limit);
+            push::Error::TooMany
+        })?;
         Ok(saturated(self.hub.listeners(topic)))
     }
 
-    fn fits(&self, frame: &[u8]) -> Result<(), push::Error> {
+    fn fits(&mut self, frame: &[u8]) -> Result<(), push::Error> {
         let most = self.limits.frame_bytes;
         if frame.len() > most {
-            Err(push::Error::FrameTooLong(saturated(most)))
-        } else {
-            Ok(())
+            self.bounds.meet(Limit::frame_bytes);
+            return Err(push::Error::FrameTooLong(saturated(most)));
         }
+        self.limits.note(Limit::frame_bytes, frame.len());
+        Ok(())
+    }
+
+    /// Whether the agent's queue may be asked once more.
+    fn turn(&mut self) -> Result<(), Limit> {
+        let room = match self.effects.turns() < self.limits.turns_per_call {
+            true => self.rates.turns.take(1, &self.limits),
+            false => Err(Limit::turns_per_call),
+        };
+        room.inspect_err(|limit| self.bounds.meet(*limit))
+    }
+
+    /// Whether one more line may be logged.
+    fn line(&mut self, bytes: usize) -> Result<(), Limit> {
+        if self.log_lines > self.limits.log_lines_per_call {
+            return Err(Limit::log_lines_per_call);
+        }
+        self.rates.log_lines.take(1, &self.limits)?;
+        self.rates.log_bytes.take(bytes, &self.limits)
     }
 }
 
@@ -211,8 +256,17 @@ impl agent::Host for State {
             return Err(agent::Error::InvalidUserId);
         }
         if message.len() > self.limits.message_bytes {
+            self.bounds.meet(Limit::message_bytes);
             return Err(agent::Error::MessageTooLong(saturated(self.limits.message_bytes)));
         }
+        if let Err(limit) = self.turn() {
+            let retry_after_ms = match limit {
+                Limit::turns_per_minute => MINUTE_MS,
+                _ => 0,
+            };
+            return Err(agent::Error::QueueFull(agent::Full { retry_after_ms }));
+        }
+        self.limits.note(Limit::message_bytes, message.len());
         match self.queue.reserve(user_id, message) {
             Ok(reservation) => {
                 let ticket = reservation.ticket;
@@ -227,7 +281,10 @@ impl agent::Host for State {
     }
 
     fn cancel(&mut self, ticket: agent::Ticket) {
-        self.effects.push(Effect::Cancel(ticket));
+        // Beyond the bound the agent goes on, and its words are refused by ticket.
+        if self.turn().is_ok() {
+            self.effects.push(Effect::Cancel(ticket));
+        }
     }
 }
 
@@ -253,6 +310,10 @@ impl push::Host for State {
     fn respond(&mut self, topic: String, response: http_types::Response) -> Result<u32, push::Error> {
         let listeners = self.topic(&topic)?;
         self.fits(&response.body)?;
+        if let Some(limit) = self.limits.broken_by(&response) {
+            self.bounds.meet(limit);
+            return Err(push::Error::Other(format!("beyond the limit {}", limit.name())));
+        }
         self.effects
             .push(Effect::Respond(topic, Box::new(Response::from(response))));
         Ok(listeners)
@@ -282,12 +343,19 @@ impl secrets::Host for State {
 impl logging::Host for State {
     fn log(&mut self, level: Level, context: String, message: String) {
         self.log_lines += 1;
-        if self.log_lines > self.limits.log_lines_per_call {
+        let bytes = message.len().min(self.limits.log_line_bytes);
+        if let Err(limit) = self.line(bytes) {
+            self.bounds.meet(limit);
             return;
         }
+        self.limits.note(Limit::log_line_bytes, bytes);
         let cut = message.floor_char_boundary(self.limits.log_line_bytes.min(message.len()));
         let line = one_line(message.get(..cut).unwrap_or_default());
-        let context = one_line(&context);
+        let context = one_line(
+            context
+                .get(..context.floor_char_boundary(LOG_CONTEXT_BYTES))
+                .unwrap_or(&context),
+        );
         match level {
             Level::Trace => tracing::trace!(target: "plugin", %context, "{line}"),
             Level::Debug => tracing::debug!(target: "plugin", %context, "{line}"),

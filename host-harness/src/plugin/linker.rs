@@ -10,6 +10,7 @@ use wasmtime_wasi_config::WasiConfig;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use super::bindings::Plugin;
+use super::directory;
 use super::imports::State;
 
 pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
@@ -23,6 +24,7 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
     clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, State::clocks)?;
     filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, State::filesystem)?;
     filesystem::types::add_to_linker::<_, WasiFilesystem>(l, State::filesystem)?;
+    directory::add_to_linker(l)?;
     random::random::add_to_linker::<_, WasiRandom>(l, State::random)?;
     random::insecure::add_to_linker::<_, WasiRandom>(l, State::random)?;
     random::insecure_seed::add_to_linker::<_, WasiRandom>(l, State::random)?;

@@ -6,10 +6,14 @@ use bytes::Bytes;
 
 mod actor;
 mod bindings;
+mod bounds;
 mod calls;
+mod directory;
 mod effects;
+mod fitting;
 mod grants;
 mod group;
+mod health;
 mod imports;
 mod linker;
 mod memory;
@@ -26,11 +30,13 @@ pub use bindings::exports::tinyclaw::plugin::tools::{Error as ToolError, Tool};
 use calls::Instance;
 pub use calls::{Accepted, Connection, HttpAnswer, SocketAnswer};
 pub use grants::Grants;
+pub use health::{Health, Status};
 pub use program::Program;
 pub use upgrade::{UpgradeError, Upgraded};
 
 use crate::agent::NotesError;
 use crate::contract::Misfit;
+use crate::limits::Limit;
 use bindings::tinyclaw::plugin::http_types as wit;
 
 /// A request to the plugin, complete with its body.
@@ -89,6 +95,9 @@ pub enum CallError {
     /// The instance trapped or broke a limit, and is lost.
     #[error("the plugin failed in the middle of this call")]
     Trapped,
+    /// The answer is beyond a bound.
+    #[error("the plugin's answer is beyond the limit `{}`", .0.name())]
+    Unfit(Limit),
     /// The plugin answered with an error of the interface `channel`.
     #[error("{}", Explained(.0))]
     Channel(ChannelError),

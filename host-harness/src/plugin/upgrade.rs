@@ -19,7 +19,7 @@ use super::{CallError, Grants, LoadError, Metadata, Program};
 use crate::agent::{Agent, AgentQueue, Answering, Piece, Turn};
 use crate::engine::Engine;
 use crate::files;
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::push::PushHub;
 
 /// Bytes of a secret that a program is tried with, in place of the plugin's own.
@@ -190,11 +190,10 @@ impl PluginActor {
     async fn halt(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
         self.ensure_running(slot).await?;
         self.commit_group(slot).await?;
-        let time = self.limits.life_cycle_call;
         let (stopped, _untold) = self
             .enter(
                 slot,
-                time,
+                Limit::stop,
                 async |call| call.plugin.tinyclaw_plugin_channel().call_stop(call.store).await,
                 |result| result,
             )
@@ -210,7 +209,7 @@ impl PluginActor {
         let page = super::calls::front_page();
         self.enter(
             slot,
-            self.limits.call,
+            Limit::call,
             async |call| call.plugin.tinyclaw_plugin_http().call_handle(call.store, &page).await,
             drop,
         )

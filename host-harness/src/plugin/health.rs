@@ -1,0 +1,122 @@
+//! How a plugin is, for its owner and for what watches the harness.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use super::PluginActor;
+use crate::limits::LimitReport;
+
+/// Instances lost in a row from which the plugin counts as degraded: one may be bad luck, and two a bad request.
+const DEGRADED: u32 = 3;
+
+/// How a plugin is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Health {
+    /// It was not started, or was stopped.
+    #[default]
+    Stopped,
+    /// A new instance is being started.
+    Starting,
+    /// It answers.
+    Running,
+    /// Its instance was lost, and another is started soon.
+    Paused {
+        /// When, in Unix milliseconds.
+        until_ms: u64,
+        /// Why the instance was lost.
+        reason: String,
+    },
+    /// Several instances in a row were lost. It is tried again and again, with growing pauses.
+    Degraded {
+        /// Since when, in Unix milliseconds.
+        since_ms: u64,
+        /// When it is tried again, in Unix milliseconds.
+        until_ms: u64,
+        /// Why the last instance was lost.
+        reason: String,
+    },
+}
+
+impl Health {
+    /// Whether requests are answered, for `readyz`. The process itself lives as long as it can say this, for `healthz`.
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Running)
+    }
+
+    /// After the loss of as many instances in a row, for `reason`, when the next is started after `pause`.
+    pub(super) fn lost(&mut self, strikes: u32, pause: Duration, reason: &str) {
+        let reason = reason.to_owned();
+        let until_ms = unix_ms(SystemTime::now() + pause);
+        *self = if strikes >= DEGRADED {
+            let since_ms = match self {
+                Self::Degraded { since_ms, .. } => *since_ms,
+                _ => {
+                    tracing::error!(
+                        strikes,
+                        reason,
+                        "the plugin is degraded: it fails again and again, and is tried again after growing pauses"
+                    );
+                    unix_ms(SystemTime::now())
+                }
+            };
+            Self::Degraded {
+                since_ms,
+                until_ms,
+                reason,
+            }
+        } else {
+            Self::Paused { until_ms, reason }
+        };
+    }
+
+    /// A new instance is being started. Who is degraded stays so until that has succeeded.
+    pub(super) fn starting(&mut self) {
+        if !matches!(self, Self::Degraded { .. }) {
+            *self = Self::Starting;
+        }
+    }
+
+    /// A new instance has started.
+    pub(super) fn running(&mut self) {
+        if let Self::Degraded { since_ms, .. } = self {
+            tracing::warn!(since_ms, "the plugin is not degraded any more");
+        }
+        *self = Self::Running;
+    }
+}
+
+fn unix_ms(at: SystemTime) -> u64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+/// What the owner sees of a plugin.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Status {
+    /// How it is.
+    pub health: Health,
+    /// Instances that were lost since the harness started.
+    pub lost: u64,
+    /// Connections that are held for it.
+    pub held_connections: usize,
+    /// Every bound, and how near it was come to.
+    pub limits: Vec<LimitReport>,
+}
+
+impl PluginActor {
+    /// How the plugin is and how near its bounds it came. Does not call it.
+    pub fn status(&self) -> Status {
+        if let Err(error) = self.directory().measure() {
+            tracing::warn!(%error, "measuring the plugin's directory");
+        }
+        Status {
+            health: self.health(),
+            lost: self.lost_instances(),
+            held_connections: self.hub().connections(),
+            limits: self.limits().report(),
+        }
+    }
+}
