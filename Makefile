@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 60
 export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-runner
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test screenshots crashes fuzz lint clean setup component
+.PHONY: help run build test screenshots crashes fuzz lint clean setup component fixtures
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,7 +21,7 @@ help: ## List the targets
 run: build ## Serve the chat on http://localhost:3001, with the data in data/
 	@$(HARNESS) serve --first-friend friend
 
-build: component ## Build the component and the harness
+build: component fixtures ## Build the component, the harness and the hostile plugins of the tests
 	@$(CARGO) build --quiet $(NATIVE) --bins
 
 test: build ## Run every test
@@ -50,6 +50,7 @@ fuzz: component ## Look for requests that break the plugin, for FUZZ_SECONDS (60
 lint: setup ## Check format and lints
 	$(CARGO) fmt --all --check
 	rustfmt --check fuzz/fuzz_targets/requests.rs
+	$(CARGO) fmt --check --manifest-path tests/fixtures/Cargo.toml
 	@$(MAKE) --no-print-directory component
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 	$(CARGO) clippy $(WASM) --package friends-chat --package wasi-sqlite --all-targets -- --deny warnings
@@ -60,6 +61,11 @@ clean: ## Remove what was built; the data stays
 
 component: setup wit/deps
 	@$(CARGO) build --quiet $(WASM) --profile component --package friends-chat
+
+# The same versions as everywhere else.
+fixtures: setup wit/deps
+	@cp Cargo.lock tests/fixtures/Cargo.lock
+	@$(CARGO) build --quiet $(WASM) --manifest-path tests/fixtures/Cargo.toml --target-dir $(TARGET_DIR)/fixtures
 
 setup:
 	@./setup

@@ -1,0 +1,67 @@
+//! A plugin that fails, and heals.
+
+use std::fs;
+
+use crate::host::{Hostile, data};
+
+#[test]
+pub(crate) fn traps_on_start() {
+    let data = data("");
+    let mended = data.path().join("plugin/mended");
+    fs::create_dir(data.path().join("plugin")).unwrap();
+    fs::write(&mended, "").unwrap();
+    let host = Hostile::on(&data, "traps_on_start", &[]);
+    let mut held = host.hold();
+    fs::remove_file(&mended).unwrap();
+    host.get("/trap").assert_error(503);
+    host.harness.log().expect(&["the plugin is degraded", "strikes=3"]);
+    let answer = host.get("/ping");
+    answer.assert_error(503);
+    assert!(answer.header("retry-after").is_some());
+    fs::write(&mended, "").unwrap();
+    host.harness.log().expect(&["the plugin is not degraded any more"]);
+    host.assert_answers();
+    host.text("/tell");
+    assert_eq!(held.line(), "told", "who is held stays");
+    let data = host.harness.stop();
+
+    fs::remove_file(&mended).unwrap();
+    let file = crate::host::fixture("traps_on_start");
+    let refusal = data
+        .run(&["serve", "--port", "0", "--plugin", file.to_str().unwrap()])
+        .failure();
+    assert!(refusal.contains("the plugin"), "{refusal}");
+}
+
+#[test]
+pub(crate) fn traps_every_third() {
+    let data = data("[limits]\nwaiting_turns_per_user = 1000\n");
+    let heard = data.path().join("heard");
+    let script = data.path().join("agent.sh");
+    fs::write(
+        &script,
+        format!("cat >> {}\necho '{{\"delta\":\"yes\"}}'\n", heard.display()),
+    )
+    .unwrap();
+    let host = Hostile::on(
+        &data,
+        "traps_every_third",
+        &["--agent", &format!("cmd:sh {}", script.display())],
+    );
+    let mut held = host.hold();
+    let answered: usize = std::thread::scope(|scope| {
+        let visitor = || (0..20).filter(|_| host.get("/message").status == 200).count();
+        let visitors: Vec<_> = (0..4).map(|_| scope.spawn(visitor)).collect();
+        visitors.into_iter().map(|visitor| visitor.join().unwrap()).sum()
+    });
+    assert!((20..80).contains(&answered), "{answered}");
+    host.text("/tell");
+    for _ in 0..answered {
+        assert_eq!(held.line(), "from a call that returned");
+    }
+    assert_eq!(held.line(), "told");
+    host.harness.stop();
+    let heard = fs::read_to_string(heard).unwrap();
+    assert!(heard.contains("of a call that returned"));
+    assert!(!heard.contains("of a call that failed"));
+}
