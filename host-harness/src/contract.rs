@@ -123,6 +123,23 @@ pub fn check(component: &Component) -> Result<(), Misfit> {
     Ok(())
 }
 
+/// The interfaces that a component imports.
+pub fn imports(component: &Component) -> Vec<String> {
+    let engine = component.engine();
+    let ty = component.component_type();
+    ty.imports(engine)
+        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// The interfaces that a component exports.
+pub fn exports(component: &Component) -> Vec<String> {
+    let engine = component.engine();
+    let ty = component.component_type();
+    ty.exports(engine).map(|(name, _)| name.to_owned()).collect()
+}
+
 fn misfit(name: &str, ours: &[&str], foreign: fn(String) -> Misfit) -> Misfit {
     let (interface, _) = split(name);
     match ours.iter().find(|ours| split(ours).0 == interface) {

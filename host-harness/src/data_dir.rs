@@ -92,6 +92,11 @@ impl DataDir {
         self.root.join("owner-chat.jsonl")
     }
 
+    /// Which plugin was accepted.
+    pub fn pin(&self) -> PathBuf {
+        self.root.join("accepted.json")
+    }
+
     /// The socket for the owner's commands.
     pub fn owner_socket(&self) -> PathBuf {
         self.root.join("owner.sock")

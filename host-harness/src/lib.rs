@@ -1,24 +1,26 @@
 //! Runs a channel plugin, a WebAssembly component of the world `tinyclaw:plugin/channel-plugin`.
 //!
 //! The modules are in the order a process lives: what it is told ([`settings`], [`data_dir`]), what it loads
-//! ([`engine`], [`contract`], [`plugin`]), what it connects ([`http`], [`push`], [`web_push`], [`agent`], [`owner`]), and
-//! [`serve()`], which puts them together. Nothing here knows what the plugin is about.
+//! ([`engine`], [`contract`], [`plugin`], [`pin`], [`inspect`]), what it connects ([`http`], [`push`], [`web_push`], [`agent`],
+//! [`owner`], [`mcp`]), and [`serve()`], which puts them together. Nothing here knows what the plugin is about.
 
 pub mod settings;
 
 pub mod data_dir;
+mod descriptors;
 mod files;
 
 pub mod limits;
-pub mod mcp;
 
 pub mod contract;
-mod descriptors;
 pub mod engine;
+pub mod inspect;
+pub mod pin;
 pub mod plugin;
 
 pub mod agent;
 pub mod http;
+pub mod mcp;
 pub mod owner;
 pub mod push;
 pub mod web_push;

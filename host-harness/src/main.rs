@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use host_harness::agent::Key;
+use host_harness::inspect::{Inspection, inspect};
 use host_harness::owner::{self, ChatEnd, Command, Status, Urgency};
 use host_harness::serve::{Welcome, serve};
 use host_harness::settings::{Overrides, Settings};
@@ -68,6 +69,14 @@ enum Action {
         #[arg(long, value_enum, default_value_t)]
         priority: Urgency,
     },
+    /// Say what the plugin is and what it would be given; it is not started
+    Inspect {
+        /// Another plugin than the one in use
+        file: Option<PathBuf>,
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Give the running plugin another program; nobody is disconnected. SIGHUP does it too, with the same file
     Reload {
         /// The component [default: the file that the running one came from]
@@ -81,6 +90,8 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Let the plugin have what it wants beyond the one before
+    Accept,
     /// Serve the owner's tools to another agent, by MCP on standard input and output
     Mcp,
     /// Call one of the plugin's tools
@@ -113,7 +124,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         LevelFilter::ERROR
     };
     log_to_stderr(log_level)?;
-    let settings = Settings::resolve(overrides)?;
+    let mut settings = Settings::resolve(overrides)?;
     let tool = |suffix: &str, arguments: serde_json::Value| Command::ToolEnding {
         suffix: suffix.to_owned(),
         arguments: arguments.to_string(),
@@ -121,6 +132,24 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let command = match action {
         Action::Serve { first_friend } => {
             serve_here(&settings, Welcome { first_friend })?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Inspect { file, json } => {
+            settings.plugin = file.or(settings.plugin);
+            let inspection = look(&settings)?;
+            match json {
+                true => println!("{}", serde_json::to_string_pretty(&inspection)?),
+                false => print!("{inspection}"),
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Accept => {
+            let inspection = look(&settings)?;
+            let wishes = inspection.pin.accept(&settings.data.pin())?;
+            println!("Accepted the plugin with sha256 {}.", inspection.pin.sha256);
+            for wish in wishes {
+                println!("It may have now: {wish}");
+            }
             return Ok(ExitCode::SUCCESS);
         }
         Action::Chat => {
@@ -188,6 +217,14 @@ fn status_text(status: Option<Status>, json: bool) -> anyhow::Result<String> {
         fields.extend(more);
     }
     Ok(fields.to_string())
+}
+
+fn look(settings: &Settings) -> anyhow::Result<Inspection> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting")?;
+    Ok(runtime.block_on(inspect(settings))?)
 }
 
 fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {

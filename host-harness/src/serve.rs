@@ -1,7 +1,8 @@
 //! Puts the parts together: loads the plugin, opens the sockets, and ends in order.
 
+use std::borrow::Cow;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::engine::Engine;
 use crate::http::{Server, Tls, TlsError};
 use crate::mcp::{McpServer, McpServerError};
 use crate::owner::{Desk, OwnerServer, OwnerServerError};
+use crate::pin::{Pin, PinError};
 use crate::plugin::{CallError, Grants, LoadError, PluginActor, Program};
 use crate::push::{End, PushHub, Reason};
 use crate::settings::Settings;
@@ -46,6 +48,9 @@ pub enum ServeError {
         /// What does not fit.
         source: LoadError,
     },
+    /// The plugin is not the accepted one.
+    #[error(transparent)]
+    Pin(#[from] PinError),
     /// The agent cannot be reached from this machine.
     #[error("the agent: {0}")]
     Agent(AgentError),
@@ -104,15 +109,10 @@ impl Host {
     /// # Errors
     /// When it cannot be read, compiled or linked, or its secrets cannot be kept.
     pub fn load(settings: &Settings, port: u16) -> Result<Self, ServeError> {
-        let path = || settings.plugin.clone().unwrap_or_else(|| "the built-in plugin".into());
-        let bytes = settings
-            .plugin_bytes()
-            .map_err(|source| ServeError::PluginFile { path: path(), source })?;
         let mut secrets = std::collections::BTreeMap::new();
         for name in &settings.secrets {
             secrets.insert(name.clone(), settings.data.secret(name)?);
         }
-        let notes = Notes::at(settings.data.notes());
         if !settings.allowed_push_services.is_empty() {
             tracing::warn!(addresses = ?settings.allowed_push_services, "friends may have the harness send to these private addresses");
         }
@@ -126,22 +126,50 @@ impl Host {
             directory: settings.data.plugin(),
             config: settings.plugin_config(port),
             secrets,
-            notes: Some(notes.clone()),
+            notes: Some(Notes::at(settings.data.notes())),
             web_push: Some(Arc::new(web_push)),
         };
+        let (host, program, component) = Self::load_with(settings, grants)?;
+        if settings.plugin.is_some() {
+            Pin::of(&program, &component, settings).check(&settings.data.pin())?;
+        }
+        Ok(host)
+    }
+
+    /// Loads the plugin that the settings name with nothing but an empty directory, and gives its bytes.
+    ///
+    /// # Errors
+    /// As [`Host::load`], whatever was accepted.
+    pub fn load_bare(settings: &Settings, directory: &Path) -> Result<(Self, Program, Cow<'static, [u8]>), ServeError> {
+        let grants = Grants {
+            directory: directory.to_owned(),
+            ..Grants::default()
+        };
+        Self::load_with(settings, grants)
+    }
+
+    fn load_with(settings: &Settings, grants: Grants) -> Result<(Self, Program, Cow<'static, [u8]>), ServeError> {
+        let path = || settings.plugin.clone().unwrap_or_else(|| "the built-in plugin".into());
+        let bytes = settings
+            .plugin_bytes()
+            .map_err(|source| ServeError::PluginFile { path: path(), source })?;
         let limits = settings.limits.clone();
         let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
         let hub = PushHub::new(&limits);
         let agent = settings
             .agent
-            .agent(settings.agent_key.clone(), settings.agent_name(), notes)
+            .agent(
+                settings.agent_key.clone(),
+                settings.agent_name(),
+                Notes::at(settings.data.notes()),
+            )
             .map_err(ServeError::Agent)?;
         let queue = AgentQueue::new(agent, &limits);
         let program = Program::load(&engine, &bytes, settings.plugin.clone())
             .map_err(|source| ServeError::Load { path: path(), source })?;
         tracing::info!(cache = %program.cache_use().as_str(), "loaded the plugin");
-        let plugin = PluginActor::new(engine, program, grants, limits, hub, queue);
-        Ok(Self { plugin })
+        let plugin = PluginActor::new(engine, program.clone(), grants, limits, hub, queue);
+        Ok((Self { plugin }, program, bytes))
     }
 
     /// The plugin.

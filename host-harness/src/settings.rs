@@ -293,6 +293,11 @@ impl Settings {
         })
     }
 
+    /// Prefix of the plugin's configuration keys, for example `channels.friends`.
+    pub fn section(&self) -> &str {
+        &self.section
+    }
+
     /// What the agent is called.
     pub fn agent_name(&self) -> &str {
         self.plugin_config.get("agent.name").map_or(AGENT_NAME, String::as_str)

@@ -372,8 +372,8 @@ mod tests {
             ..Limits::default()
         };
         let directory = Directory::new(root.path(), &limits);
-        assert!(directory.take_bytes(95_000).is_ok());
         assert!(directory.take_file().is_ok());
+        assert!(directory.take_bytes(91_000).is_ok());
         fs::write(root.path().join("another"), vec![0; 95_000]).unwrap();
         assert!(matches!(
             directory.take_bytes(1),

@@ -232,7 +232,7 @@ impl web_push::Host for State {
 }
 
 /// What a plugin writes cannot begin a line of its own, nor colour one.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {

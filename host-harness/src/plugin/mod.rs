@@ -31,6 +31,7 @@ use calls::Instance;
 pub use calls::{Accepted, Connection, HttpAnswer, SocketAnswer};
 pub use grants::Grants;
 pub use health::{Health, Status};
+pub(crate) use imports::one_line;
 pub use program::Program;
 pub use upgrade::{UpgradeError, Upgraded};
 

@@ -52,6 +52,16 @@ impl Program {
         self.cache_use
     }
 
+    /// The interfaces that it imports.
+    pub fn imports(&self) -> Vec<String> {
+        contract::imports(self.pre.instance_pre().component())
+    }
+
+    /// The interfaces that it exports.
+    pub fn exports(&self) -> Vec<String> {
+        contract::exports(self.pre.instance_pre().component())
+    }
+
     pub(super) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Plugin> {
         self.pre.instantiate_async(store).await
     }

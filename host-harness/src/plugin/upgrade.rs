@@ -42,6 +42,12 @@ pub enum UpgradeError {
     /// The new component does not fit.
     #[error("the new component is not used: {0}")]
     Load(#[from] LoadError),
+    /// The new component wants what the running one was not given.
+    #[error(
+        "the new component is not used, since it wants more: `{}`. Look at it with `host-harness inspect FILE`; to let it have that, \
+         run `host-harness accept --plugin FILE` and restart with it", .0.join("`, `")
+    )]
+    WantsMore(Vec<String>),
     /// The new component fails on empty files, or cannot be tried.
     #[error("the new component is not used, since it fails when it is tried on empty files: {0}")]
     Trial(String),
@@ -93,6 +99,15 @@ impl PluginActor {
         let engine = Arc::clone(&self.engine);
         let load = move || Program::load(&engine, &component, Some(file));
         let program = tokio::task::spawn_blocking(load).await.map_err(given_up)??;
+        let given = self.slot.lock().await.program.imports();
+        let more: Vec<String> = program
+            .imports()
+            .into_iter()
+            .filter(|wish| !given.contains(wish))
+            .collect();
+        if !more.is_empty() {
+            return Err(UpgradeError::WantsMore(more));
+        }
         let ours = self.describe().await?;
         let theirs = self.trial(program.clone()).await?;
         if theirs.id != ours.id || theirs.channel_prefix != ours.channel_prefix {

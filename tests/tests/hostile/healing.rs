@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use crate::host::{Hostile, data};
+use host_harness::plugin::Health;
+use host_harness::serve::Host;
+use host_harness::settings::{Overrides, Settings};
+
+use crate::host::{Hostile, data, fixture};
 
 #[test]
 pub(crate) fn traps_on_start() {
@@ -26,7 +30,7 @@ pub(crate) fn traps_on_start() {
     let data = host.harness.stop();
 
     fs::remove_file(&mended).unwrap();
-    let file = crate::host::fixture("traps_on_start");
+    let file = fixture("traps_on_start");
     let refusal = data
         .run(&["serve", "--port", "0", "--plugin", file.to_str().unwrap()])
         .failure();
@@ -64,4 +68,28 @@ pub(crate) fn traps_every_third() {
     let heard = fs::read_to_string(heard).unwrap();
     assert!(heard.contains("of a call that returned"));
     assert!(!heard.contains("of a call that failed"));
+}
+
+#[test]
+fn the_status_tells_the_health_and_how_near_the_limits_are() {
+    let data = data("[limits]\nmemory_bytes = \"16 MiB\"\n");
+    let settings = Settings::resolve(Overrides {
+        data: Some(data.path().to_owned()),
+        plugin: Some(fixture("eats_memory")),
+        ..Overrides::default()
+    });
+    let host = Host::load(&settings.unwrap(), 3001).unwrap();
+    let plugin = host.plugin();
+    assert_eq!(plugin.status().health, Health::Stopped);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(plugin.start()).unwrap();
+    let status = serde_json::to_value(plugin.status()).unwrap();
+    assert_eq!(status["health"]["state"], "running");
+    let limits = status["limits"].as_array().unwrap();
+    let memory = limits.iter().find(|limit| limit["name"] == "memory_bytes").unwrap();
+    assert_eq!(memory["limit"], "16 MiB");
+    assert!(memory["peak"].as_str().unwrap().ends_with("iB"), "{memory}");
 }

@@ -16,6 +16,13 @@ pub(crate) fn spins() {
 }
 
 #[test]
+fn a_call_is_ended_though_no_other_keeps_the_clock_going() {
+    let host = Hostile::serve("spins", "");
+    host.assert_fails("/spin");
+    host.assert_lost("lasted longer than 2s: the limit `call`");
+}
+
+#[test]
 fn others_are_served_while_a_call_lasts() {
     let host = Hostile::serve("spins", "call = \"50s\"\nbody_bytes = \"1 KiB\"");
     let spinning = host.ask("/spin");
