@@ -41,7 +41,9 @@ impl Amount for usize {
         if !name.contains(BYTES) {
             return self.to_string();
         }
-        let unit = UNITS.iter().find(|(_, size)| *self >= *size && *self % *size == 0);
+        let unit = UNITS
+            .iter()
+            .find(|(_, size)| *self >= *size && self.is_multiple_of(*size));
         let (unit, size) = unit.unwrap_or(&("B", 1));
         format!("{} {unit}", self / size)
     }

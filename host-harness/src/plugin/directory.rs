@@ -376,7 +376,7 @@ mod tests {
         assert!(directory.take_bytes(91_000).is_ok());
         fs::write(root.path().join("another"), vec![0; 95_000]).unwrap();
         assert!(matches!(
-            directory.take_bytes(1),
+            directory.take_bytes(1_000),
             Err(Refusal::Full(Limit::directory_bytes))
         ));
         assert!(matches!(
