@@ -3,11 +3,12 @@
 //! The list is written once: the struct, its defaults, what `[limits]` in the configuration may say, `docs/limits.md`
 //! and what `status` reports all come from it.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 mod amount;
@@ -184,10 +185,10 @@ pub enum LimitsError {
 }
 
 /// What a bound is and how near it was come to, for the owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitReport {
     /// Its name in the configuration.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its value, with its unit.
     pub limit: String,
     /// The most that was seen since the harness started; none where nothing was seen or it is not watched.
@@ -270,7 +271,7 @@ impl Limits {
     /// Every bound with its peak.
     pub fn report(&self) -> Vec<LimitReport> {
         let report = |limit: &Limit| LimitReport {
-            name: limit.name(),
+            name: limit.name().into(),
             limit: self.value(*limit),
             peak: self.peak(*limit),
         };

@@ -153,11 +153,6 @@ impl PushHub {
         self.state().topics.get(topic).map_or(0, Vec::len)
     }
 
-    /// Number of connections.
-    pub fn connections(&self) -> usize {
-        self.state().connections.len()
-    }
-
     /// Hands a frame to all that listened to a topic at that moment.
     pub fn publish(&self, topic: &str, frame: &Bytes, moment: Moment) {
         let state = self.state();
@@ -371,7 +366,7 @@ mod tests {
         assert_eq!(hub.listeners("all"), 3);
         drop(john);
         assert_eq!(hub.listeners("john"), 1);
-        assert_eq!(hub.connections(), 2);
+        assert_eq!(hub.held(), 2);
     }
 
     #[test]

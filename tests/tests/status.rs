@@ -37,12 +37,20 @@ fn what_runs_what_waits_and_who_is_connected() {
     let later = status(&harness);
     assert!(later["turns"]["longestWaitMs"].as_u64() > busy["turns"]["longestWaitMs"].as_u64());
 
+    assert_eq!(busy["plugin"]["health"]["state"], "running");
+    let limits = busy["plugin"]["limits"].as_array().unwrap();
+    let frames = limits.iter().find(|limit| limit["name"] == "frame_bytes").unwrap();
+    assert_eq!(frames["limit"], "512 KiB");
+    assert!(frames["peak"].is_string(), "{frames}");
+
     let text = harness.owner(&["status"]).success();
     for words in [
         "runs since ",
         "Agent: cmd:sh ",
         "1 running, 1 waiting, the longest for ",
         "Held connections: 3",
+        "Plugin: running; 0 instances lost",
+        "frame_bytes: ",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }

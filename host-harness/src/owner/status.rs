@@ -6,6 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::Desk;
+use crate::limits::LimitReport;
+use crate::plugin;
 
 /// The state of a running harness. Fields may be added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub struct Status {
     pub turns: Turns,
     /// Connections that are held open: event streams, WebSockets and answers to come.
     pub held_connections: usize,
+    /// How the plugin is, and how near its limits it came.
+    pub plugin: plugin::Status,
 }
 
 /// The messages for the agent.
@@ -47,6 +51,7 @@ impl Status {
                 longest_wait_ms: millis(queue.longest_wait().unwrap_or_default()),
             },
             held_connections: desk.plugin.hub().held(),
+            plugin: desk.plugin.status(),
         }
     }
 }
@@ -70,6 +75,14 @@ impl fmt::Display for Status {
             let longest = Duration::from_millis(longest_wait_ms);
             write!(f, ", the longest for {:.1} s", longest.as_secs_f64())?;
         }
-        write!(f, "\nHeld connections: {}", self.held_connections)
+        writeln!(f, "\nHeld connections: {}", self.held_connections)?;
+        let plugin::Status { health, lost, limits } = &self.plugin;
+        write!(f, "Plugin: {health}; {lost} instances lost\nPeaks, of limits:")?;
+        for LimitReport { name, limit, peak } in limits {
+            if let Some(peak) = peak {
+                write!(f, "\n  {name}: {peak} of {limit}")?;
+            }
+        }
+        Ok(())
     }
 }

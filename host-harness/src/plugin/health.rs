@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::PluginActor;
 use crate::limits::LimitReport;
@@ -11,8 +11,8 @@ use crate::limits::LimitReport;
 const DEGRADED: u32 = 3;
 
 /// How a plugin is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Health {
     /// It was not started, or was stopped.
     #[default]
@@ -87,21 +87,31 @@ impl Health {
     }
 }
 
+impl std::fmt::Display for Health {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("stopped"),
+            Self::Starting => f.write_str("starting"),
+            Self::Running => f.write_str("running"),
+            Self::Paused { reason, .. } => write!(f, "started again soon, after it was lost: {reason}"),
+            Self::Degraded { reason, .. } => write!(f, "degraded, it fails again and again: {reason}"),
+        }
+    }
+}
+
 fn unix_ms(at: SystemTime) -> u64 {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 /// What the owner sees of a plugin.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Status {
     /// How it is.
     pub health: Health,
     /// Instances that were lost since the harness started.
     pub lost: u64,
-    /// Connections that are held for it.
-    pub held_connections: usize,
     /// Every bound, and how near it was come to.
     pub limits: Vec<LimitReport>,
 }
@@ -115,7 +125,6 @@ impl PluginActor {
         Status {
             health: self.health(),
             lost: self.lost_instances(),
-            held_connections: self.hub().connections(),
             limits: self.limits().report(),
         }
     }
