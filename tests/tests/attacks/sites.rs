@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Every address that changes something, with a body that would.
-fn changes() -> [(&'static str, Value); 9] {
+fn changes() -> [(&'static str, Value); 10] {
     [
         ("/api/chat", json!({ "message": "sent by another site" })),
         ("/api/chat/stop", json!({})),
