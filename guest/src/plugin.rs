@@ -9,7 +9,7 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::service::{OpenError, Service};
 use crate::socket::Opening;
-use crate::store::{FILE, NewNudge, StoreError};
+use crate::store::{Condition, FILE, NewNudge, StoreError, condition_of};
 use crate::tools::{self, ToolError};
 use crate::topic::Topic;
 use crate::username::{MalformedUserId, Username};
@@ -218,6 +218,14 @@ impl Plugin {
     /// Makes last what calls have left open. After a failure this instance is of no use any more.
     pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
         self.service.as_mut().map_or(Ok(()), |service| service.store.commit())
+    }
+
+    /// Whether the store is whole. A plugin that does not run opens it for the length of the call.
+    pub(crate) fn verify(&self) -> Result<Condition, StoreError> {
+        match &self.service {
+            Some(service) => service.store.condition(),
+            None => condition_of(self.file),
+        }
     }
 
     /// A friend's latest entries, oldest first.

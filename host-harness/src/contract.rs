@@ -6,9 +6,10 @@ use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
 /// What a plugin must export.
-const EXPORTS: [&str; 5] = [
+const EXPORTS: [&str; 6] = [
     "tinyclaw:plugin/channel@0.1.0",
     "tinyclaw:plugin/tools@0.1.0",
+    "tinyclaw:plugin/maintenance@0.1.0",
     "tinyclaw:plugin/http@0.1.0",
     "tinyclaw:plugin/socket@0.1.0",
     "tinyclaw:plugin/web-push-events@0.1.0",

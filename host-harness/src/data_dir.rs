@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::backup::swap;
+
 /// Bytes of a secret that is made here: as many as the widest key in use needs.
 const SECRET_BYTES: usize = 32;
 
@@ -44,14 +46,18 @@ pub struct DataLock {
 }
 
 impl DataDir {
-    /// The data directory at `root`, made if it is missing, for its user only.
+    /// The data directory at `root`, made if it is missing, for its user only. A restore that was cut off is finished first.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made, or a process that restores has it.
     pub fn open(root: &Path) -> Result<Self, DataDirError> {
         // The compiled components are kept by their absolute path.
         let root = std::path::absolute(root).map_err(io_error("finding", root))?;
         let data = Self { root };
+        if swap::is_pending(&data.root) {
+            let _lock = data.lock()?;
+            swap::finish(&data.root).map_err(io_error("finishing the restore in", &data.root))?;
+        }
         for directory in [data.root.clone(), data.plugin(), data.secrets()] {
             fs::DirBuilder::new()
                 .recursive(true)

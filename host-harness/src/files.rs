@@ -41,6 +41,16 @@ pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
     }
 }
 
+/// Gives a file or directory another name on the same file system that nothing has yet, lastingly.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when something has it, and what the system says; nothing has changed then.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?;
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
 /// Removes a directory with all that is in it. It need not exist.
 ///
 /// # Errors

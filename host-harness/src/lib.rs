@@ -6,6 +6,7 @@
 
 pub mod settings;
 
+pub mod backup;
 pub mod data_dir;
 mod descriptors;
 mod files;

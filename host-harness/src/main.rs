@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use host_harness::agent::Key;
+use host_harness::backup;
 use host_harness::inspect::{Inspection, inspect};
 use host_harness::owner::{self, ChatEnd, Command, Status, Urgency};
 use host_harness::serve::{Welcome, serve};
@@ -81,6 +82,16 @@ enum Action {
     Reload {
         /// The component [default: the file that the running one came from]
         file: Option<PathBuf>,
+    },
+    /// Write all that cannot be made again into one file, while the chat goes on
+    Backup {
+        /// A file that does not exist yet
+        file: PathBuf,
+    },
+    /// Bring back what a backup holds; what was there before is set aside. The harness must not run
+    Restore {
+        /// The backup
+        file: PathBuf,
     },
     /// Talk to your agent in this terminal, and have it manage your friends
     Chat,
@@ -160,6 +171,14 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Action::Status { json } => {
             println!("{}", status_text(owner::status(&settings)?, json)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Backup { file } => {
+            println!("{}", backup::back_up(&settings, &file).map_err(anyhow::Error::msg)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Restore { file } => {
+            println!("{}", backup::restore(&settings, &file).map_err(anyhow::Error::msg)?);
             return Ok(ExitCode::SUCCESS);
         }
         Action::Mcp => {

@@ -15,7 +15,7 @@ use crate::http::{Server, Tls, TlsError};
 use crate::mcp::{McpServer, McpServerError};
 use crate::owner::{Desk, OwnerServer, OwnerServerError};
 use crate::pin::{Pin, PinError};
-use crate::plugin::{CallError, Grants, LoadError, PluginActor, Program};
+use crate::plugin::{CallError, ChannelError, Condition, Grants, LoadError, PluginActor, Program};
 use crate::push::{End, PushHub, Reason};
 use crate::settings::Settings;
 use crate::web_push::{WebPush, WebPushError};
@@ -63,6 +63,20 @@ pub enum ServeError {
     /// The plugin does not start, or stop.
     #[error("the plugin: {0}")]
     Start(CallError),
+    /// The plugin's files are damaged. They have not been touched.
+    #[error(
+        "the files in {} are damaged, and were left as they are: {found}; bring back a backup with \
+         `host-harness restore FILE --data {}`, which sets these files aside and removes none",
+        directory.display(), data.display()
+    )]
+    Damaged {
+        /// The plugin's directory.
+        directory: PathBuf,
+        /// The data directory.
+        data: PathBuf,
+        /// What the plugin found first.
+        found: String,
+    },
     /// The port is taken.
     #[error("port {port} of {host} is in use: stop what uses it, or choose another with --port (0 takes a free one)")]
     PortInUse {
@@ -149,10 +163,6 @@ impl Host {
     }
 
     fn load_with(settings: &Settings, grants: Grants) -> Result<(Self, Program, Cow<'static, [u8]>), ServeError> {
-        let path = || settings.plugin.clone().unwrap_or_else(|| "the built-in plugin".into());
-        let bytes = settings
-            .plugin_bytes()
-            .map_err(|source| ServeError::PluginFile { path: path(), source })?;
         let limits = settings.limits.clone();
         let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
         let hub = PushHub::new(&limits);
@@ -165,8 +175,7 @@ impl Host {
             )
             .map_err(ServeError::Agent)?;
         let queue = AgentQueue::new(agent, &limits);
-        let program = Program::load(&engine, &bytes, settings.plugin.clone())
-            .map_err(|source| ServeError::Load { path: path(), source })?;
+        let (program, bytes) = program(settings, &engine)?;
         tracing::info!(cache = %program.cache_use().as_str(), "loaded the plugin");
         let plugin = PluginActor::new(engine, program.clone(), grants, limits, hub, queue);
         Ok((Self { plugin }, program, bytes))
@@ -176,6 +185,34 @@ impl Host {
     pub fn plugin(&self) -> &Arc<PluginActor> {
         &self.plugin
     }
+}
+
+/// Loads the program that the settings name, and gives its component too.
+pub(crate) fn program(settings: &Settings, engine: &Engine) -> Result<(Program, Cow<'static, [u8]>), ServeError> {
+    let path = || settings.plugin.clone().unwrap_or_else(|| "the built-in plugin".into());
+    let bytes = settings
+        .plugin_bytes()
+        .map_err(|source| ServeError::PluginFile { path: path(), source })?;
+    let program = Program::load(engine, &bytes, settings.plugin.clone())
+        .map_err(|source| ServeError::Load { path: path(), source })?;
+    Ok((program, bytes))
+}
+
+/// Starts the plugin; where it fails because its files are damaged, the error says so and what to do.
+pub(crate) async fn start(plugin: &Arc<PluginActor>, settings: &Settings) -> Result<(), ServeError> {
+    let Err(error) = plugin.start().await else {
+        return Ok(());
+    };
+    if let CallError::Channel(ChannelError::Storage(_)) = error
+        && let Ok(Condition::Damaged(found)) = plugin.verify().await
+    {
+        return Err(ServeError::Damaged {
+            directory: settings.data.plugin(),
+            data: settings.data.root().to_owned(),
+            found,
+        });
+    }
+    Err(ServeError::Start(error))
 }
 
 /// What to do once before the first visitor.
@@ -204,7 +241,7 @@ pub async fn serve(
     let port = listener.local_addr().map_or(settings.port, |address| address.port());
     let host = Host::load(settings, port)?;
     let plugin = Arc::clone(host.plugin());
-    plugin.start().await.map_err(ServeError::Start)?;
+    start(&plugin, settings).await?;
     let owner = OwnerServer::bind(&settings.data.owner_socket())?;
     let mcp = open_to_agents(settings).await?;
 

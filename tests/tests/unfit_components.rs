@@ -16,9 +16,10 @@ use wasm_encoder::{
     ComponentTypeRef, ComponentTypeSection, InstanceType, Module,
 };
 
-const EXPORTS: [&str; 5] = [
+const EXPORTS: [&str; 6] = [
     "tinyclaw:plugin/channel@0.1.0",
     "tinyclaw:plugin/tools@0.1.0",
+    "tinyclaw:plugin/maintenance@0.1.0",
     "tinyclaw:plugin/http@0.1.0",
     "tinyclaw:plugin/socket@0.1.0",
     "tinyclaw:plugin/web-push-events@0.1.0",
@@ -139,13 +140,7 @@ fn another_version_is_named_with_ours() {
             "{refusal}"
         );
     }
-    let exports = [
-        "tinyclaw:plugin/channel@0.2.0",
-        EXPORTS[1],
-        EXPORTS[2],
-        EXPORTS[3],
-        EXPORTS[4],
-    ];
+    let exports = [&["tinyclaw:plugin/channel@0.2.0"], &EXPORTS[1..]].concat();
     let refusal = refusal(&component(&[], &exports));
     assert!(
         refusal.contains("channel@0.2.0") && refusal.contains("channel@0.1.0"),

@@ -76,6 +76,18 @@ impl Connection {
         Ok(connection)
     }
 
+    /// As [`open`](Self::open), but for reading only: changes nothing of what is stored. What a log has is written back
+    /// when this is closed, as always.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub fn open_to_look(file_name: &str) -> Result<Self> {
+        let connection = Self::open_exclusive(file_name)?;
+        connection.execute_batch("PRAGMA query_only = ON")?;
+        Ok(connection)
+    }
+
     fn open_exclusive(file_name: &str) -> Result<Self> {
         file::check_name(file_name)?;
         vfs::register()?;

@@ -5,6 +5,7 @@ mod channel;
 mod host;
 mod http;
 mod log;
+mod maintenance;
 mod socket;
 mod tools;
 mod wasi_http;

@@ -2,6 +2,7 @@
 //! function here has done is synced to disk when it returns, or, where the host lets it wait, with the next `commit`;
 //! errors say what was being done.
 
+mod condition;
 mod friends;
 mod invites;
 mod log;
@@ -18,6 +19,7 @@ use wasi_sqlite::{Connection, ErrorKind, params};
 use crate::code::CodeKey;
 use crate::retention::Retention;
 
+pub(crate) use condition::{Condition, condition_of};
 pub(crate) use friends::{Friend, Status};
 pub(crate) use invites::{Invite, InviteKind, Redemption};
 pub(crate) use log::{NewNudge, Open};

@@ -42,7 +42,7 @@ pub(super) type Handover = Arc<Mutex<Option<Socket>>>;
 /// An accepted WebSocket.
 #[derive(Debug)]
 pub(super) struct Socket {
-    accepted: Accepted,
+    accepted: Box<Accepted>,
     upgrade: OnUpgrade,
     messages: Vec<String>,
     held: Held,
@@ -133,7 +133,7 @@ impl Socket {
             () = self.hold(plugin) => {}
             () = cut.notified() => {}
         }
-        if let Err(error) = plugin.socket_closed(self.accepted).await {
+        if let Err(error) = plugin.socket_closed(*self.accepted).await {
             tracing::debug!(%error, "saying that a socket is gone");
         }
     }

@@ -74,7 +74,7 @@ fn by_itself(settings: &Settings, command: Command) -> Result<Answer, ServeError
         let host = Host::load(settings, settings.port)?;
         let plugin = host.plugin();
         if command.needs_start() {
-            plugin.start().await.map_err(ServeError::Start)?;
+            crate::serve::start(plugin, settings).await?;
         }
         let answer = command.run(plugin).await;
         plugin.stop().await.map_err(ServeError::Start)?;

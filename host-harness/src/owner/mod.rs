@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plugin::{CallError, OutboundMessage, PluginActor, Priority, UpgradeError, Upgraded};
+use crate::plugin::{CallError, CopyError, OutboundMessage, PluginActor, Priority, UpgradeError, Upgraded};
 
 mod chat;
 mod client;
@@ -75,6 +75,11 @@ pub enum Command {
         /// The component's file; where the running one came from when it is not named.
         file: Option<PathBuf>,
     },
+    /// Copies the plugin's files while no call is in the middle of changing them.
+    CopyFiles {
+        /// A directory that does not exist.
+        into: PathBuf,
+    },
 }
 
 /// How much a message matters.
@@ -111,7 +116,7 @@ impl Command {
         match self {
             Self::Tool { name, .. } | Self::ToolEnding { suffix: name, .. } => tools::needs_consent(name),
             Self::OwnerTool { name, .. } => name != tools::NUDGE && tools::needs_consent(name),
-            Self::OwnerTools | Self::Nudge { .. } | Self::Reload { .. } => false,
+            Self::OwnerTools | Self::Nudge { .. } | Self::Reload { .. } | Self::CopyFiles { .. } => false,
         }
     }
 
@@ -154,6 +159,11 @@ impl Command {
                     1 => format!("Delivered to {user_id}, on one open page."),
                     pages => format!("Delivered to {user_id}, on {pages} open pages."),
                 })
+            }
+            Self::CopyFiles { into } => {
+                let waited = plugin.copy_to(into).await?;
+                tracing::info!(?waited, "copied the plugin's files for a backup");
+                Ok(format!("Nobody waited longer than {waited:.0?}."))
             }
             Self::Reload { file } => {
                 let running = plugin.file().await;
@@ -200,6 +210,8 @@ enum CommandError {
     BuiltIn,
     #[error("reading {}: {source}", file.display())]
     Unreadable { file: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     #[error(transparent)]
     Upgrade(#[from] UpgradeError),
     #[error("{0}")]

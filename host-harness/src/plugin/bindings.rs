@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
             import wasi:logging/logging@0.1.0-draft;
             export tinyclaw:plugin/channel@0.1.0;
             export tinyclaw:plugin/tools@0.1.0;
+            export tinyclaw:plugin/maintenance@0.1.0;
             export tinyclaw:plugin/http@0.1.0;
             export tinyclaw:plugin/socket@0.1.0;
             export tinyclaw:plugin/web-push-events@0.1.0;

@@ -36,7 +36,7 @@ pub struct Accepted {
 #[derive(Debug)]
 pub enum SocketAnswer {
     /// It is opened, and these messages are sent first.
-    Accepted(Vec<String>, Held, Accepted),
+    Accepted(Vec<String>, Held, Box<Accepted>),
     /// It is answered with this instead.
     Refused(Response),
     /// It was to be held and there is no place.
@@ -290,7 +290,7 @@ fn opened(hub: &PushHub, opening: Opening, cut: &Arc<Notify>, socket: Accepted) 
     match opening {
         Opening::Refused(response) => SocketAnswer::Refused(response.into()),
         Opening::Accepted(accepted) => match hub.hold(accepted.hold.into(), Arc::clone(cut)) {
-            Ok(held) => SocketAnswer::Accepted(accepted.messages, held, socket),
+            Ok(held) => SocketAnswer::Accepted(accepted.messages, held, Box::new(socket)),
             Err(Full) => SocketAnswer::Full,
         },
     }

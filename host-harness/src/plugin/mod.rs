@@ -8,6 +8,7 @@ mod actor;
 mod bindings;
 mod bounds;
 mod calls;
+mod copies;
 mod directory;
 mod effects;
 mod fitting;
@@ -26,9 +27,12 @@ pub use actor::PluginActor;
 pub use bindings::exports::tinyclaw::plugin::channel::{
     Delivery, Entry, Error as ChannelError, Metadata, OutboundMessage, Priority, Role,
 };
+pub use bindings::exports::tinyclaw::plugin::maintenance::Condition;
 pub use bindings::exports::tinyclaw::plugin::tools::{Error as ToolError, Tool};
 use calls::Instance;
 pub use calls::{Accepted, Connection, HttpAnswer, SocketAnswer};
+pub use copies::CopyError;
+pub(crate) use copies::verify_files;
 pub use grants::Grants;
 pub use health::{Health, Status};
 pub(crate) use imports::one_line;

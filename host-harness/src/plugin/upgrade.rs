@@ -260,7 +260,7 @@ impl Drop for Paused<'_> {
 
 /// The agent of a program that is tried: nobody writes to it.
 #[derive(Debug)]
-struct Nobody;
+pub(super) struct Nobody;
 
 impl Agent for Nobody {
     fn answer(&self, _: Turn, _: mpsc::Sender<Piece>) -> Answering<'_> {

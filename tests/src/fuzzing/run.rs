@@ -196,7 +196,7 @@ impl<'a> Run<'a> {
                 self.connections.0.push(Connection {
                     browser,
                     username: self.account.username(&sent),
-                    wire: Wire::Socket(socket),
+                    wire: Wire::Socket(*socket),
                     held,
                 });
             }
