@@ -156,7 +156,10 @@ impl Problem {
                 )
             }
             Self::Store(error) => {
-                tracing::error!(%error, "a request failed");
+                // Of a full disk the store tells, once.
+                if !error.is_full() {
+                    tracing::error!(%error, "a request failed");
+                }
                 if error.is_passing() {
                     retry(
                         503,

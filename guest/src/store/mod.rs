@@ -48,6 +48,8 @@ pub(crate) struct Store {
     may_wait: fn() -> bool,
     /// What was left open has been undone by SQLite.
     is_undone: bool,
+    /// The last write found no room on the disk.
+    is_full: bool,
 }
 
 /// What a store is opened with.
@@ -112,6 +114,11 @@ impl StoreError {
         }
     }
 
+    /// Whether there was no room on the disk.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Failed { source, .. } if source.kind() == ErrorKind::Full)
+    }
+
     /// Whether the same thing may succeed later without anybody's repair.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
@@ -144,6 +151,7 @@ impl Store {
                 used_since_ms: None,
                 may_wait: terms.may_wait,
                 is_undone: false,
+                is_full: false,
             }),
             Err(error) => {
                 // The first error is the one to tell.
@@ -212,6 +220,18 @@ impl Store {
         work(&self.connection).map_err(|error| error.doing(doing))
     }
 
+    /// Tells the owner that the disk is full, and that it is not any more: once, not with each friend who writes.
+    fn tell_of_room<T>(&mut self, written: &Result<T, StoreError>) {
+        match written {
+            Ok(_) if std::mem::take(&mut self.is_full) => tracing::info!("there is room on the disk again"),
+            Err(error) if error.is_full() && !std::mem::replace(&mut self.is_full, true) => tracing::error!(
+                %error,
+                "the disk is full: friends read on and are told that nothing can be saved; make room on it"
+            ),
+            _ => {}
+        }
+    }
+
     /// Changes something in one transaction, and writes down what sessions were used meanwhile.
     fn write<T>(
         &mut self,
@@ -246,7 +266,11 @@ impl Store {
             self.used.clear();
             self.used_since_ms = None;
         }
-        result.map_err(|error: StoreError| error.doing(doing))
+        let result = result.map_err(|error: StoreError| error.doing(doing));
+        if !is_left_open {
+            self.tell_of_room(&result);
+        }
+        result
     }
 }
 
