@@ -73,7 +73,8 @@ export class Connection {
   // Makes sure now that the stream lives: after sleep, a tunnel, or a look at another application.
   check = () => {
     if (this.#closed || document.visibilityState === "hidden") return;
-    if (this.#source && this.#greeted && Date.now() - this.#heardAtMs < SILENCE_MS / 2) return;
+    const isTrusted = this.#greeted && this.#state !== "offline";
+    if (this.#source && isTrusted && Date.now() - this.#heardAtMs < SILENCE_MS / 2) return;
     if (this.#source && !this.#greeted && Date.now() - this.#heardAtMs < 3_000) return;
     this.#failures = 0;
     this.#open();

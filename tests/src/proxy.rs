@@ -19,16 +19,28 @@ impl Proxy {
     /// Starts nginx with its default settings in front of two ports that were free a moment ago, one for it and one for
     /// the harness.
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// As [`Proxy::start`], but it hands over no answer before it is complete or very large, whatever the harness asks.
+    pub fn holding() -> Self {
+        Self::start_with(
+            "proxy_ignore_headers X-Accel-Buffering; proxy_buffer_size 1m; proxy_buffers 2 1m;
+            proxy_busy_buffers_size 1m;",
+        )
+    }
+
+    fn start_with(directives: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (port, upstream) = (free_port(), free_port());
         let path = directory.path().display();
-        // One process, and no file outside the directory. All else that is said is where to listen and where to pass
-        // on to; a WebSocket needs its two headers, as nginx's documentation has it.
+        // One process, and no file outside the directory. All else that is said by default is where to listen and where
+        // to pass on to; a WebSocket needs its two headers, as nginx's documentation has it.
         let configuration = format!(
             "daemon off; master_process off; pid {path}/pid; error_log stderr notice;
             events {{}}
             http {{
-                access_log off;
+                access_log off; {directives}
                 client_body_temp_path {path}/body; proxy_temp_path {path}/proxy; fastcgi_temp_path {path}/fastcgi;
                 uwsgi_temp_path {path}/uwsgi; scgi_temp_path {path}/scgi;
                 server {{

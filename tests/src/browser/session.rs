@@ -11,7 +11,8 @@ use super::driver::{Driver, installed};
 use super::{Tab, base64, logs, webdriver};
 use crate::Harness;
 
-/// Nothing on the screen, nothing of its own on the network, and no name but the harness's leads anywhere.
+/// Nothing on the screen, nothing of its own on the network, and no name but the harness's leads anywhere. It has two:
+/// `localhost`, which browsers trust, and `chat.test`, which they trust no more than any other without TLS.
 const FLAGS: [&str; 9] = [
     "--headless=new",
     "--disable-gpu",
@@ -21,7 +22,7 @@ const FLAGS: [&str; 9] = [
     "--disable-component-update",
     "--disable-sync",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+    "--host-resolver-rules=MAP chat.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost",
 ];
 
 /// A browser of one friend. Dropped, it is closed, and fails the test if it saw what must not be.
@@ -56,9 +57,20 @@ impl Browser {
     /// As [`Browser::open`], for somebody who reads these languages, as `pt-BR,en`.
     #[track_caller]
     pub fn open_in(harness: &Harness, languages: &str) -> Self {
+        Self::start(format!("http://localhost:{}", harness.address().port()), languages)
+    }
+
+    /// As [`Browser::open`], for a harness that is reached at another origin, as `http://chat.test:3001`.
+    #[track_caller]
+    pub fn open_at(origin: &str) -> Self {
+        Self::start(origin.to_owned(), "en-US")
+    }
+
+    #[track_caller]
+    fn start(origin: String, languages: &str) -> Self {
         Self {
             session: Arc::new(Session::open(languages)),
-            origin: format!("http://localhost:{}", harness.address().port()),
+            origin,
             provoked: Mutex::default(),
             requested: Mutex::default(),
             received_bytes: Mutex::default(),
