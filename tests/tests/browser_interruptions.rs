@@ -8,8 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
-use friends_chat_tests::Harness;
+use std::fs;
+
 use friends_chat_tests::browser::{Browser, ENTER};
+use friends_chat_tests::{Data, Gates, Harness};
 
 #[test]
 fn a_revoked_friend_is_told_at_once() {
@@ -79,4 +81,35 @@ fn a_page_outlives_the_harness_and_loses_no_word() {
     tab.send("after");
     let all = [&both[..], &[("friend", "after"), ("agent", "You said: after")]].concat();
     tab.wait_bubbles(&all);
+}
+
+#[test]
+fn an_upgrade_under_an_open_page_goes_unnoticed() {
+    let (data, gates) = (Data::new(), Gates::new());
+    let mut gate = gates.close("john");
+    let plugin = data.path().join("plugin.wasm");
+    fs::write(&plugin, host_harness::DEFAULT_PLUGIN).unwrap();
+    let harness = data.serve(&["--plugin", plugin.to_str().unwrap(), "--agent", &gates.agent()]);
+    let browser = Browser::open(&harness);
+    let tab = browser.tab();
+    tab.join(&harness.invite("john"));
+    tab.run(
+        "window.links = [];
+         new MutationObserver(() => { window.links.push(document.querySelector('#presence').dataset.link); })
+             .observe(document.querySelector('#presence'), { attributes: true });",
+        &[],
+    );
+    tab.send("Hello");
+    tab.wait("document.querySelector('.entry.agent.live') !== null");
+
+    let report = harness.owner(&["reload"]).success();
+    assert!(report.contains("was replaced by"), "{report}");
+    gate.let_one_through();
+
+    tab.wait_bubbles(&[("friend", "Hello"), ("agent", "You said: Hello")]);
+    let strange = "window.links.filter((link) => link !== 'online').length";
+    assert_eq!(tab.value(strange), 0, "the connection was never gone");
+    let requested = browser.requested();
+    let streams = requested.iter().filter(|url| url.contains("/api/stream")).count();
+    assert_eq!(streams, 1, "one stream throughout");
 }

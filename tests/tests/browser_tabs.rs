@@ -8,8 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
-use friends_chat_tests::browser::Browser;
+use friends_chat_tests::browser::{Browser, ENTER, Tab};
 use friends_chat_tests::{Data, Harness, Script};
+use serde_json::json;
 
 /// How often this browser has opened a stream.
 fn opened(browser: &Browser) -> usize {
@@ -43,6 +44,70 @@ fn another_tab_takes_over_when_the_leading_one_is_closed() {
     let all = [two[0], two[1], two[2], ("friend", "two"), ("agent", "You said: two")];
     following.wait_bubbles(&all);
     third.wait_bubbles(&all);
+}
+
+#[test]
+fn another_tab_takes_over_when_the_leading_one_is_frozen() {
+    let harness = Harness::start();
+    let browser = Browser::open(&harness);
+    let (leading, following) = (browser.tab(), browser.tab());
+    leading.join(&harness.invite("john"));
+    following.go("/chat");
+    following.wait_online();
+
+    set_lifecycle(&leading, "frozen");
+    harness.nudge("john", "one");
+    following.send("two");
+    let said = [("nudge", "one"), ("friend", "two"), ("agent", "You said: two")];
+    following.wait_bubbles(&said);
+    assert_eq!(
+        opened(&browser),
+        3,
+        "once by the first, once more for the second, once by the second"
+    );
+
+    set_lifecycle(&leading, "active");
+    leading.wait_bubbles(&said);
+    harness.nudge("john", "three");
+    for tab in [&leading, &following] {
+        tab.wait_bubbles(&[said[0], said[1], said[2], ("nudge", "three")]);
+    }
+}
+
+/// Freezes a tab as browsers do to save power, or wakes it.
+fn set_lifecycle(tab: &Tab, state: &str) {
+    tab.devtools("Page.setWebLifecycleState", &json!({ "state": state }));
+}
+
+#[test]
+fn two_devices_show_the_same() {
+    let harness = Harness::start();
+    let (desk, phone) = (Browser::open(&harness), Browser::open(&harness));
+    let (on_desk, on_phone) = (desk.tab(), phone.tab());
+    on_desk.join(&harness.invite("john"));
+    on_desk.click("#menu-button");
+    on_desk.click("#menu-device");
+    on_desk.wait("document.querySelector('#device-code').textContent !== ''");
+    on_phone.go("/chat");
+    on_phone.wait_visible("#signin");
+    on_phone.press("#code", &on_desk.text("#device-code"));
+    on_phone.press("#code", ENTER);
+    on_phone.wait_online();
+    on_desk.click("#device-form .primary");
+
+    on_phone.send("From the phone");
+    let one = [("friend", "From the phone"), ("agent", "You said: From the phone")];
+    on_desk.wait_bubbles(&one);
+    on_phone.wait_bubbles(&one);
+    on_desk.send("From the desk");
+    let all = [
+        one[0],
+        one[1],
+        ("friend", "From the desk"),
+        ("agent", "You said: From the desk"),
+    ];
+    on_desk.wait_bubbles(&all);
+    on_phone.wait_bubbles(&all);
 }
 
 #[test]
