@@ -98,6 +98,9 @@ function fitViewport() {
   if (offsetTop) scrollTo(0, 0);
 }
 
+addEventListener("keydown", ({ key }) => document.documentElement.toggleAttribute("data-by-keys", key === "Tab"));
+addEventListener("pointerdown", () => document.documentElement.removeAttribute("data-by-keys"));
+
 if (globalThis.visualViewport && /iP(hone|ad|od)/.test(navigator.userAgent)) {
   visualViewport.addEventListener("resize", fitViewport);
 }

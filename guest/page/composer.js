@@ -107,9 +107,7 @@ export class Composer {
     const text = this.#field.value;
     // Empty, it is in the direction of the page, as its placeholder is.
     this.#field.dir = text ? "auto" : "";
-    this.#field.style.height = "auto";
-    this.#field.style.height = `${this.#field.scrollHeight}px`;
-    this.#field.classList.toggle("tall", this.#field.scrollHeight > this.#field.clientHeight + 1);
+    this.#fit();
     const left = BODY_BYTES - sizeOf(text.trim());
     this.#limit.textContent =
       left < 0 ? counted("composer.too-long", -left)
@@ -117,5 +115,14 @@ export class Composer {
       : "";
     this.#limit.classList.toggle("over", left < 0);
     this.#send.disabled = !text.trim() || left < 0;
+  }
+
+  // As high as its text. The form keeps its height meanwhile, or the conversation above would be scrolled away.
+  #fit() {
+    this.#form.style.height = `${this.#form.offsetHeight}px`;
+    this.#field.style.height = "auto";
+    this.#field.style.height = `${this.#field.scrollHeight}px`;
+    this.#field.classList.toggle("tall", this.#field.scrollHeight > this.#field.clientHeight + 1);
+    this.#form.style.height = "";
   }
 }
