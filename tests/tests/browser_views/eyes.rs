@@ -15,6 +15,11 @@ const FIND: &str = "return axe.run(document, { preload: false, resultTypes: ['vi
     violations.flatMap(({ id, help, nodes }) => nodes.map(({ target, failureSummary }) =>
         `${id}: ${help}: ${target.join(' ')}: ${failureSummary}`)));";
 
+/// The language that `SCREENSHOTS_LANGUAGE` names, English by default.
+pub(super) fn language() -> String {
+    env::var("SCREENSHOTS_LANGUAGE").unwrap_or_else(|_| "en".to_owned())
+}
+
 /// Somebody who looks at a tab.
 pub(super) struct Eyes<'tab> {
     tab: &'tab Tab,
@@ -24,13 +29,12 @@ pub(super) struct Eyes<'tab> {
 }
 
 impl<'tab> Eyes<'tab> {
-    /// Looks in the language that `SCREENSHOTS_LANGUAGE` names, English by default.
-    pub(super) fn of(tab: &'tab Tab) -> Self {
+    /// Looks at a page that is in this language.
+    pub(super) fn of(tab: &'tab Tab, language: &str) -> Self {
         let pictures = env::var_os("SCREENSHOTS").map(PathBuf::from);
         if let Some(directory) = &pictures {
             fs::create_dir_all(directory).unwrap();
         }
-        let language = env::var("SCREENSHOTS_LANGUAGE").unwrap_or_else(|_| "en".to_owned());
         let agent = tab.value("navigator.userAgent");
         tab.devtools(
             "Network.setUserAgentOverride",
@@ -40,7 +44,7 @@ impl<'tab> Eyes<'tab> {
             tab,
             axe: fs::read_to_string(axe()).expect("axe-core is installed: ./setup test"),
             pictures,
-            language,
+            language: language.to_owned(),
         }
     }
 

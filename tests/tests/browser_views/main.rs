@@ -1,4 +1,5 @@
-//! Each view of the page is usable by everyone: axe-core finds nothing in it, on a phone and a desk, light and dark.
+//! Each view of the page is usable by everyone: axe-core finds nothing in it, on a phone and a desk, light and dark,
+//! in either direction of writing.
 //! With `SCREENSHOTS=directory` a picture of each is put there, which is what `make screenshots` does.
 #![allow(
     clippy::unwrap_used,
@@ -10,9 +11,15 @@
 
 mod eyes;
 
+use std::fs;
+
 use eyes::Eyes;
 use friends_chat_tests::browser::{Browser, ENTER};
 use friends_chat_tests::{Data, Invite, Script};
+use serde_json::json;
+
+/// The key that deletes what is selected.
+const BACKSPACE: &str = "\u{e003}";
 
 /// What a friend and an agent may say to each other, with everything that can be rendered.
 const AGENT: &str = r####"case "$message" in
@@ -30,10 +37,10 @@ fn everyone_can_come_in() {
     browser.provoke("net::ERR_");
     browser.provoke("status of 401");
     let tab = browser.tab();
-    let eyes = Eyes::of(&tab);
+    let eyes = Eyes::of(&tab, &eyes::language());
 
     eyes.without_network(|| {
-        tab.wait("document.querySelector('#starting-text').textContent.includes('cannot be reached')");
+        tab.wait("document.querySelector('#starting-text').textContent !== ''");
         eyes.look("starting");
     });
     tab.wait_visible("#signin");
@@ -49,12 +56,22 @@ fn everyone_can_come_in() {
 
 #[test]
 fn everyone_can_chat() {
+    look_at_chat(&eyes::language());
+}
+
+#[test]
+fn everyone_can_chat_from_right_to_left() {
+    look_at_chat("ar");
+}
+
+fn look_at_chat(language: &str) {
     let script = Script::new(AGENT);
-    let harness = Data::new().serve(&["--agent", &script.agent()]);
+    let data = Data::new();
+    let harness = data.serve(&["--agent", &script.agent()]);
     let invite = harness.invite("anna");
     let browser = Browser::open(&harness);
     let tab = browser.tab();
-    let eyes = Eyes::of(&tab);
+    let eyes = Eyes::of(&tab, language);
 
     tab.join(&invite);
     tab.wait_visible("#empty");
@@ -70,10 +87,26 @@ fn everyone_can_chat() {
     tab.wait("document.querySelector('.entry[data-state=failed]') !== null");
     eyes.look("failed");
 
+    for (view, length) in [("near-limit", 65_000), ("over-limit", 66_000)] {
+        tab.run("document.querySelector('#message').select();", &[]);
+        let text = "word ".repeat(length / 5);
+        tab.devtools("Input.insertText", &json!({ "text": text }));
+        tab.wait(&format!(
+            "document.querySelector('#limit').classList.contains('over') === {}",
+            length > 65_536
+        ));
+        tab.wait_visible("#limit");
+        eyes.look(view);
+    }
+    tab.run("document.querySelector('#message').select();", &[]);
+    tab.press("#message", BACKSPACE);
+
+    let notes = "## anna\n\n### Noted by the agent\n\n- Bakes on Sundays.\n- Her sister is called Bea.\n";
+    fs::write(data.path().join("FRIENDS.md"), notes).unwrap();
     tab.click("#menu-button");
     tab.wait_visible("#menu");
     eyes.look("menu");
-    for dialog in ["nickname", "device", "signout"] {
+    for dialog in ["settings", "device", "notes", "signout"] {
         tab.run(
             "document.querySelector('#menu').hidden || document.querySelector('#menu-button').click();",
             &[],
@@ -82,6 +115,7 @@ fn everyone_can_chat() {
         tab.click(&format!("#menu-{dialog}"));
         tab.wait_visible(&format!("#{dialog}-dialog"));
         tab.wait("!document.querySelector('#device-dialog').open || document.querySelector('#device-code').textContent !== ''");
+        tab.wait("!document.querySelector('#notes-dialog').open || document.querySelector('#notes li') !== null");
         eyes.look(dialog);
         tab.run("document.querySelector('dialog[open]').close();", &[]);
     }
