@@ -42,6 +42,16 @@ const WATCH_CHANGES: &str = "window.changes = { text: 0, nodes: 0, elsewhere: 0 
     new PerformanceObserver((list) => { window.busy.push(...list.getEntries().map(({ duration }) => duration)); })
         .observe({ type: 'longtask' });";
 
+/// Waits in the page until the answer ends with a text: looking again and again from outside would keep the page busy.
+const AWAIT_ENDING: &str = "return new Promise((resolve) => {
+        const look = () => {
+            if (document.querySelector('.entry.agent.live .verbatim')?.textContent.endsWith(arguments[0])) resolve();
+        };
+        new MutationObserver(look)
+            .observe(document.querySelector('#entries'), { childList: true, subtree: true, characterData: true });
+        look();
+    });";
+
 /// Writes a conversation of this many messages into the database of a harness that does not run.
 fn remember(data: &Data, messages: u32) {
     let sql = format!(
@@ -135,10 +145,7 @@ fn a_piece_touches_nothing_but_its_own_text() {
     tab.run("window.shifts = 0;", &[]);
 
     go.let_one_through();
-    tab.wait(&format!(
-        "document.querySelector('.entry.agent.live .verbatim')?.textContent.endsWith('piece {PIECES} ')"
-    ));
-
+    tab.run(AWAIT_ENDING, &[format!("piece {PIECES} ").into()]);
     let changes = tab.value("window.changes");
     println!(
         "{PIECES} pieces: {changes}; busy for over 50 ms: {}",
