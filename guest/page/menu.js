@@ -117,7 +117,7 @@ export class Menu {
 
   #notes() {
     this.#show(byId("notes-dialog"));
-    openNotes((action, problem) => this.#try(action, problem));
+    openNotes((action, problem, refused) => this.#try(action, problem, refused));
   }
 
   #leave() {

@@ -20,7 +20,8 @@ function item(note, remove) {
   return line;
 }
 
-// Fills the dialog, which is open. `attempt(action, problem)` resolves to null where the action failed and that was said.
+// Fills the dialog, which is open. `attempt(action, problem, refused)` resolves to null where the action failed and that was
+// said, with the text `refused` where the server would not do it.
 export async function openNotes(attempt) {
   const list = byId("notes");
   const problem = byId("notes-error");
@@ -39,7 +40,7 @@ export async function openNotes(attempt) {
     problem.textContent = "";
     status.textContent = "";
     button.disabled = true;
-    const done = await attempt(() => api.forgetNote(note), problem);
+    const done = await attempt(() => api.forgetNote(note), problem, "notes.gone");
     if (!done) {
       button.disabled = false;
       // It may have been removed elsewhere meanwhile.

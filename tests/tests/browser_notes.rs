@@ -91,6 +91,6 @@ fn a_note_that_is_gone_already_is_said_to_be() {
 
     tab.click("#notes li:first-child button");
     tab.wait_visible("#notes-error");
-    assert_eq!(tab.text("#notes-error"), "This note is not there any more");
+    assert_eq!(tab.text("#notes-error"), "This note is not there any more.");
     tab.wait(&format!("{SHOWN} === 'Has a dog.'"));
 }
