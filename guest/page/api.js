@@ -58,6 +58,9 @@ export const setLanguage = (language) => request("/api/language", { language }, 
 export const notes = () => request("/api/notes", undefined, asJson);
 export const forgetNote = (note) => request("/api/notes/forget", { note }, asJson);
 export const stopAnswer = () => request("/api/chat/stop", {}, asJson);
+export const notifications = () => request("/api/notifications", undefined, asJson);
+export const notificationsOn = (subscription) => request("/api/notifications/on", subscription, asJson);
+export const notificationsOff = () => request("/api/notifications/off", {}, asJson);
 export const seen = (id) => request("/api/seen", { id }, asJson);
 
 export function history(before, limit) {

@@ -5,6 +5,7 @@ import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { Feed } from "./feed.js";
 import { Menu } from "./menu.js";
+import * as notify from "./notify.js";
 import { Outbox } from "./outbox.js";
 import { Scroll } from "./scroll.js";
 import { setAgent, t } from "./texts.js";
@@ -91,6 +92,7 @@ export class Chat {
       this.composer.close();
       this.outbox.close();
     }
+    notify.forget();
     byId("entries").replaceChildren();
     byId("announcer").replaceChildren();
     byId("older").hidden = true;
@@ -120,6 +122,7 @@ export class Chat {
     this.#changed();
     this.scroll.toEnd();
     this.feed.start();
+    notify.renew();
     this.outbox.flush();
     this.composer.focus();
   }
@@ -233,6 +236,7 @@ export class Chat {
         if (!this.unread.count && document.visibilityState === "hidden") this.#mark(entry);
         this.unread.add(data.id);
         this.#announce(`${t(data.role === "nudge" ? "nudge.label" : "speaker.agent")}: ${entry.body.textContent}`);
+        if (this.feed.leads) notify.show(data.id, entry.body.textContent.trim());
         this.scroll.arrived();
       } else {
         this.scroll.follow();

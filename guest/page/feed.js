@@ -65,6 +65,11 @@ export class Feed {
     this.#channel = null;
   }
 
+  // Whether this tab does what one tab of the browser has to do.
+  get leads() {
+    return this.#connection !== null;
+  }
+
   // History was read up to this entry by other means.
   reached(id) {
     this.#cursor = Math.max(this.#cursor, id);

@@ -1,7 +1,8 @@
-// The menu in the header and its dialogs: settings, another device, the agent's notes, sign-out.
+// The menu in the header and its dialogs: settings, another device, notifications, the agent's notes, sign-out.
 
 import * as api from "./api.js";
 import { openNotes } from "./notes.js";
+import * as notify from "./notify.js";
 import { failure, language, t, timeOf } from "./texts.js";
 
 // Modules around a QR code that are light, by its standard.
@@ -30,6 +31,7 @@ export class Menu {
     document.addEventListener("pointerdown", this.#outside);
     byId("menu-settings").onclick = () => this.#settings();
     byId("menu-device").onclick = () => this.#addDevice();
+    byId("menu-notify").onclick = () => this.#notify();
     byId("menu-notes").onclick = () => this.#notes();
     byId("menu-signout").onclick = () => this.#leave();
     for (const button of document.querySelectorAll("dialog [data-close]")) {
@@ -55,6 +57,7 @@ export class Menu {
   #open(on) {
     this.#panel.hidden = !on;
     byId("menu-notes").textContent = t("menu.notes");
+    byId("menu-notify").hidden = notify.state() === "absent";
     this.#button.setAttribute("aria-expanded", String(on));
     if (on) this.#panel.querySelector("button").focus();
   }
@@ -118,6 +121,11 @@ export class Menu {
   #notes() {
     this.#show(byId("notes-dialog"));
     openNotes((action, problem, refused) => this.#try(action, problem, refused));
+  }
+
+  #notify() {
+    notify.openDialog((action, problem) => this.#try(action, problem));
+    this.#show(byId("notify-dialog"));
   }
 
   #leave() {

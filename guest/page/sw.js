@@ -1,4 +1,4 @@
-// The service worker: opens the page when the network is away.
+// The service worker: opens the page when the network is away, and notifies when no page is open.
 //
 // Every build has a cache of its own, made whole before it is used. Page and files cannot be of different builds,
 // because the page names its files by the build's version. What is not in the list stays on the network: all of
@@ -81,3 +81,41 @@ async function kept(path) {
   const cache = await caches.open(SHELL);
   return cache.match(path, { ignoreVary: true });
 }
+
+// What a push service brings says only that there is something. What it is comes over the friend's session.
+addEventListener("push", (event) => event.waitUntil(unseen().then(show)));
+
+// A page that is hidden tells what came; another one may be in sight.
+addEventListener("message", (event) => event.waitUntil(showIfHidden(event.data)));
+
+async function unseen() {
+  try {
+    const response = await fetch("/api/notifications", { cache: "no-store" });
+    return response.ok ? (await response.json()).unseen : null;
+  } catch {
+    return null;
+  }
+}
+
+async function showIfHidden(entry) {
+  const pages = await clients.matchAll({ type: "window" });
+  if (!pages.some(({ visibilityState }) => visibilityState === "visible")) await show(entry);
+}
+
+// Shows how an entry begins. A push has to show something, also when there is nothing to be read any more.
+async function show(entry) {
+  const words = await caches.match("/words", { cacheName: "friend" }).then((kept) => kept?.json());
+  await registration.showNotification(words?.agent ?? "Friends Chat", {
+    body: entry?.text ?? words?.text ?? "You have a new message.",
+    lang: words?.lang ?? "en",
+    dir: words?.dir ?? "auto",
+    tag: entry ? `entry-${entry.id}` : "news",
+    icon: "/assets/icon-192.png",
+    data: { id: entry?.id ?? 0 },
+  });
+}
+
+addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(clients.matchAll({ type: "window" }).then(([open]) => (open ? open.focus() : clients.openWindow(PAGE))));
+});

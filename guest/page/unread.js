@@ -2,6 +2,7 @@
 // acknowledged to the server as soon as it has been in sight.
 
 import * as api from "./api.js";
+import { closeUpTo } from "./notify.js";
 
 const SETTLE_MS = 400;
 const RETRY_MS = 5_000;
@@ -46,6 +47,7 @@ export class Unread {
   // Everything up to `id` was seen, here or on another device.
   seenUpTo(id) {
     this.#acknowledged = Math.max(this.#acknowledged, id);
+    closeUpTo(id);
     for (const one of this.#ids) if (one <= id) this.#ids.delete(one);
     this.#show();
   }

@@ -53,14 +53,22 @@ static CLEANER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
 /// Most bytes that are rendered. The worst text there is takes 1.5 µs a byte, and a call has a deadline.
 const MAX_RENDERED_BYTES: usize = 128 * 1024;
 
+/// What agents write beyond CommonMark.
+const OPTIONS: Options = Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH);
+
+/// Characters of Markdown that are read for an excerpt of it, marks and addresses included.
+const MAX_EXCERPT_READ: usize = 2_000;
+
+/// Characters of an excerpt; what notifies shows fewer.
+const MAX_EXCERPT: usize = 300;
+
 /// Renders Markdown. Raw HTML in it is shown as text, an image as a link to it. A text that is longer than a book's chapter
 /// is shown as it was written.
 pub(crate) fn render(markdown: &str) -> String {
     if markdown.len() > MAX_RENDERED_BYTES {
         return plain(markdown);
     }
-    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-    let events = Parser::new_ext(markdown, options).map(|event| match event {
+    let events = Parser::new_ext(markdown, OPTIONS).map(|event| match event {
         Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
         Event::SoftBreak => Event::HardBreak,
         Event::Start(Tag::Image {
@@ -82,6 +90,27 @@ pub(crate) fn render(markdown: &str) -> String {
     CLEANER.clean(&rendered).to_string()
 }
 
+/// How Markdown begins: its words in one line, without its marks.
+pub(crate) fn excerpt(markdown: &str) -> String {
+    let beginning: String = markdown.chars().take(MAX_EXCERPT_READ).collect();
+    let mut words = String::new();
+    for event in Parser::new_ext(&beginning, OPTIONS) {
+        match event {
+            Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => {
+                words.push_str(&text)
+            }
+            Event::Start(_)
+            | Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link | TagEnd::Image) => {}
+            _ => words.push(' '),
+        }
+    }
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_EXCERPT) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
 /// A friend's own words as HTML: what was typed, with its line breaks.
 pub(crate) fn plain(text: &str) -> String {
     html_escaped(text).replace('\n', "<br>")
@@ -100,6 +129,17 @@ mod tests {
         assert_eq!(render("a\nb"), "<p>a<br>\nb</p>\n");
         assert!(render("|a|b|\n|-|-|\n|1|2|").contains("<td>2</td>"));
         assert!(render("```rust\nlet a;\n```").contains("<pre><code>let a;\n</code></pre>"));
+    }
+
+    #[test]
+    fn an_excerpt_is_words_in_one_line() {
+        assert_eq!(
+            excerpt("# Bread\n\n1. *m*ix\n2. [bake](https://example.com) ~~it~~\n\n|a|b|\n|-|-|\n|1|`2`|"),
+            "Bread mix bake it a b 1 2"
+        );
+        assert_eq!(excerpt("a <b>c</b> &amp;\nd\n\n---"), "a <b>c</b> & d");
+        assert_eq!(excerpt(&"ä".repeat(MAX_EXCERPT)), "ä".repeat(MAX_EXCERPT));
+        assert_eq!(excerpt(&"ä".repeat(5_000)), format!("{}…", "ä".repeat(MAX_EXCERPT)));
     }
 
     #[test]

@@ -80,7 +80,7 @@ fn dispatch(service: &mut Service, host: &mut dyn Host, request: &Request, route
         Route::Stop => chat::stop(service, host, request),
         Route::History => history::history(service, host, request),
         Route::Seen => history::seen(service, host, request),
-        Route::Notifications => notifications::key(service, host, request),
+        Route::Notifications => notifications::notifications(service, host, request),
         Route::NotificationsOn => notifications::on(service, host, request),
         Route::NotificationsOff => notifications::off(service, host, request),
         Route::Stream => stream::stream(service, host, request),

@@ -1,4 +1,4 @@
-//! Where a friend's browser wants to be woken.
+//! Where a friend's browser wants to be woken, and what it says then.
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::auth::Nothing;
 use super::{Done, Problem, body, signed_in};
 use crate::host::{Host, Subscription, WakeError};
+use crate::markdown;
 use crate::rates::Act;
 use crate::request::Request;
 use crate::response::Response;
@@ -15,9 +16,18 @@ use crate::service::Service;
 const MAX_ENDPOINT_BYTES: usize = 2_048;
 
 #[derive(Serialize)]
-struct Key {
-    /// As a browser takes it; none where it cannot be woken.
+struct Notifications {
+    /// What a browser subscribes with, as it takes it; none where it cannot be woken.
     key: Option<String>,
+    /// The agent's newest entry, unless it was seen.
+    unseen: Option<Unseen>,
+}
+
+#[derive(Serialize)]
+struct Unseen {
+    id: i64,
+    /// How it begins, as plain text.
+    text: String,
 }
 
 /// A `PushSubscription` as browsers write it (Push API, `toJSON`).
@@ -33,11 +43,20 @@ struct Keys {
     auth: String,
 }
 
-/// `GET /api/notifications`: the key that a browser subscribes with.
-pub(super) fn key(service: &mut Service, host: &mut dyn Host, request: &Request) -> Result<Response, Problem> {
-    signed_in(service, host, request)?;
+/// `GET /api/notifications`.
+pub(super) fn notifications(
+    service: &mut Service,
+    host: &mut dyn Host,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let session = signed_in(service, host, request)?;
     let key = host.wake_key().map(|key| BASE64URL_NOPAD.encode(&key));
-    Ok(Response::json(200, &Key { key }))
+    let newest = service.store.newest_unseen(session.friend_id, host.now_ms())?;
+    let unseen = newest.map(|entry| Unseen {
+        id: entry.id,
+        text: markdown::excerpt(&entry.text),
+    });
+    Ok(Response::json(200, &Notifications { key, unseen }))
 }
 
 /// `POST /api/notifications/on`: this browser is to be woken. May be repeated.

@@ -119,6 +119,8 @@ fn a_nudge_reaches_who_is_there_and_waits_for_who_is_not() {
         (&json!("stored"), &json!("pushed"))
     );
 
+    let unseen = body(&scenario.get(&mut john, "/api/notifications"))["unseen"].take();
+    assert_eq!(unseen, json!({"id": later, "text": "still there?"}));
     assert_eq!(scenario.post(&mut john, "/api/seen", json!({ "id": id })).status, 200);
     assert_eq!(
         scenario.published("friend/1").last(),
@@ -130,6 +132,8 @@ fn a_nudge_reaches_who_is_there_and_waits_for_who_is_not() {
         (vec!["hello", "nudge"], &json!(1), &json!(later))
     );
     scenario.post(&mut john, "/api/seen", json!({ "id": 1_000_000 }));
+    let unseen = body(&scenario.get(&mut john, "/api/notifications"))["unseen"].take();
+    assert_eq!(unseen, Value::Null);
     assert_eq!(
         body(&scenario.get(&mut john, "/api/history"))["entries"][0]["state"],
         "seen"

@@ -170,6 +170,14 @@ impl Store {
         self.page("reading the nudges", filter, friend_id, now_ms, limit)
     }
 
+    /// The newest of the agent's entries, if a friend has not seen it and it still matters.
+    pub(crate) fn newest_unseen(&self, friend_id: i64, now_ms: i64) -> Result<Option<Entry>, StoreError> {
+        let filter = "role != 'friend' AND entries.id > seen_id AND (expires_at_ms IS NULL OR expires_at_ms > ?2)
+             ORDER BY entries.id DESC";
+        let page = self.page("reading what is new", filter, friend_id, now_ms, 1)?;
+        Ok(page.entries.into_iter().next())
+    }
+
     /// As many of a friend's entries as fit, at most `limit`; at least one if there is one. The bound is `?2` of
     /// the filter.
     fn page(

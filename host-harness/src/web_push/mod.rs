@@ -1,7 +1,7 @@
 //! Wakes browsers through their push services (RFC 8030). What is sent is always the same: that there is something new.
 //!
-//! It is encrypted all the same, because a push service may refuse a message without content, and Chromium and Safari
-//! hand none over that is not encrypted. One message an endpoint waits at a time; a later one takes its place.
+//! It is encrypted all the same: the Push API hands a browser content only if it is encrypted by RFC 8291. One message
+//! an endpoint waits at a time; a later one takes its place.
 
 mod address;
 mod delivery;

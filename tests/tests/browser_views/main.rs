@@ -106,7 +106,7 @@ fn look_at_chat(language: &str) {
     tab.click("#menu-button");
     tab.wait_visible("#menu");
     eyes.look("menu");
-    for dialog in ["settings", "device", "notes", "signout"] {
+    for dialog in ["settings", "device", "notify", "notes", "signout"] {
         tab.run(
             "document.querySelector('#menu').hidden || document.querySelector('#menu-button').click();",
             &[],
