@@ -188,7 +188,7 @@ fn a_file_of_the_first_version_is_brought_up_to_date() {
     let connection = Connection::open(file).unwrap();
     connection
         .execute_batch(
-            "DROP INDEX sessions_by_use; ALTER TABLE entries DROP COLUMN expires_at_ms;
+            "DROP TABLE subscriptions; DROP INDEX sessions_by_use; ALTER TABLE entries DROP COLUMN expires_at_ms;
              ALTER TABLE friends DROP COLUMN forgotten_id; PRAGMA user_version = 1",
         )
         .unwrap();

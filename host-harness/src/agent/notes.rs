@@ -260,16 +260,16 @@ fn part(
     is_wanted: impl Fn(&str) -> bool,
 ) -> Option<Range<usize>> {
     let mut start = None;
-    let mut is_code = false;
+    let mut code_end = 0;
     for (index, line) in lines.iter().enumerate().take(within.end).skip(within.start) {
-        if line.trim_start().starts_with("```") {
-            is_code = !is_code;
+        if index >= code_end && is_fence(line) {
+            code_end = closing_fence(lines, index).unwrap_or(code_end);
         }
         let depth = line.bytes().take_while(|byte| *byte == b'#').count();
         let Some(title) = line.get(depth..).and_then(|rest| rest.strip_prefix(' ')) else {
             continue;
         };
-        if is_code || !(1..=level).contains(&depth) {
+        if index < code_end || !(1..=level).contains(&depth) {
             continue;
         }
         if let Some(start) = start {
@@ -280,6 +280,24 @@ fn part(
         }
     }
     start.map(|start| start..within.end)
+}
+
+/// The characters that begin and end a block of code.
+const FENCE: &str = "```";
+
+fn is_fence(line: &str) -> bool {
+    line.trim_start().starts_with(FENCE)
+}
+
+/// Where a block of code ends. One that is never closed is none: a forgotten fence must not put the next user's section
+/// into this one.
+fn closing_fence(lines: &[String], opening: usize) -> Option<usize> {
+    let (at, next) = lines
+        .iter()
+        .enumerate()
+        .skip(opening + 1)
+        .find(|(_, line)| is_fence(line))?;
+    (next.trim() == FENCE).then_some(at)
 }
 
 /// Behind the last line of a part that says something.
@@ -401,6 +419,16 @@ mod tests {
         assert_eq!(notes.noted("john").unwrap(), ["likes tea", "has a dog"]);
         notes.remove("john", "has a dog").unwrap();
         assert_eq!(notes.noted("john").unwrap(), ["likes tea"]);
+    }
+
+    #[test]
+    fn a_fence_that_is_not_closed_hides_no_section() {
+        for rest in ["", "\n```rust\nfn main() {}\n```\n"] {
+            let (_directory, notes) = notes(&format!("## john\n```\nopen\n\n## jane\nsecret\n{rest}"));
+            let about = notes.about("john").unwrap().unwrap();
+            assert!(about.contains("open") && !about.contains("secret"), "{about}");
+            assert!(notes.about("jane").unwrap().unwrap().starts_with("secret"));
+        }
     }
 
     #[test]
