@@ -1,7 +1,6 @@
 // The menu in the header and its dialogs: settings, another device, notifications, the agent's notes, sign-out.
 
 import * as api from "./api.js";
-import { openNotes } from "./notes.js";
 import * as notify from "./notify.js";
 import { failure, language, t, timeOf } from "./texts.js";
 
@@ -118,8 +117,10 @@ export class Menu {
     fill(t("device.lead", { address, time: timeOf(made.expires_at) }), made.code, made.qr);
   }
 
-  #notes() {
+  async #notes() {
     this.#show(byId("notes-dialog"));
+    // Few look, and a first visit is to be small.
+    const { openNotes } = await import("./notes.js");
     openNotes((action, problem, refused) => this.#try(action, problem, refused));
   }
 

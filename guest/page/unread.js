@@ -9,6 +9,7 @@ const RETRY_MS = 5_000;
 
 export class Unread {
   #favicon = document.getElementById("favicon");
+  #icon = this.#favicon.getAttribute("href");
   #ids = new Set();
   #acknowledged = 0;
   #name = "";
@@ -74,7 +75,7 @@ export class Unread {
     const away = document.visibilityState === "hidden" || !this.#inSight();
     const count = away ? this.#ids.size : 0;
     document.title = count ? `(${count}) ${this.#name}` : this.#name;
-    const icon = count ? "/assets/icon-unread.svg" : "/assets/icon.svg";
+    const icon = count ? "/assets/icon-unread.svg" : this.#icon;
     if (this.#favicon.getAttribute("href") !== icon) this.#favicon.href = icon;
   }
 }

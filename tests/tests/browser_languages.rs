@@ -100,14 +100,14 @@ fn each_language_is_there_from_the_start_and_fits_a_phone() {
         let asked: Vec<String> = browser.requested();
         let catalogues = asked
             .iter()
-            .filter(|url| url.contains("/assets/texts.") && !url.ends_with("/texts.js"));
+            .filter(|url| url.contains("/texts.") && !url.ends_with("/texts.js"));
         let own = format!("texts.{language}.js");
         for catalogue in catalogues {
             assert!(catalogue.ends_with(&own), "{catalogue}");
         }
 
         let forms = tab.run(
-            "return import('/assets/texts.js').then(({ counted }) => [0, 1, 2, 3, 11, 100].map((count) => counted('composer.left', count)));",
+            "return import(document.querySelector('link[href$=\"/texts.js\"]').href).then(({ counted }) => [0, 1, 2, 3, 11, 100].map((count) => counted('composer.left', count)));",
             &[],
         );
         for form in forms.as_array().unwrap() {
