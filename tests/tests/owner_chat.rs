@@ -330,7 +330,10 @@ fn notes_about_any_friend_and_nobody_else() {
     chat("John likes tea\n");
     assert_eq!(model.outcome(), "Done.");
     let text = fs::read_to_string(&file).unwrap();
-    assert!(text.ends_with("## john\n\n- Likes tea.\n"), "{text}");
+    assert!(
+        text.ends_with("## john\n\n### Noted by the agent\n\n- Likes tea.\n"),
+        "{text}"
+    );
     for _ in 0..2 {
         chat("somebody likes tea\n");
         assert!(between_marks(&model.outcome()).starts_with("Not done"));
