@@ -7,13 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::actor::PluginActor;
-use super::upgrade::Nobody;
 use super::{CallError, Condition, Grants, Program};
-use crate::agent::AgentQueue;
 use crate::engine::Engine;
 use crate::files;
 use crate::limits::{Limit, Limits};
-use crate::push::PushHub;
 
 /// Why the plugin's files were not copied.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +77,6 @@ pub(crate) async fn verify_files(
     program: Program,
     directory: &Path,
 ) -> Result<Condition, CallError> {
-    let limits = Limits::default();
     let grants = Grants {
         directory: directory.to_owned(),
         notes: None,
@@ -88,8 +84,7 @@ pub(crate) async fn verify_files(
         config: BTreeMap::new(),
         secrets: BTreeMap::new(),
     };
-    let (hub, queue) = (PushHub::new(&limits), AgentQueue::new(Arc::new(Nobody), &limits));
-    PluginActor::new(engine, program, grants, limits, hub, queue)
+    PluginActor::alone(engine, program, grants, Limits::default())
         .verify()
         .await
 }

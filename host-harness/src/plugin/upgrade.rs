@@ -85,6 +85,12 @@ pub enum UpgradeError {
 }
 
 impl PluginActor {
+    /// A plugin with nobody to talk to, for a look at what a program makes of its files.
+    pub(super) fn alone(engine: Arc<Engine>, program: Program, grants: Grants, limits: Limits) -> Arc<Self> {
+        let (hub, queue) = (PushHub::new(&limits), AgentQueue::new(Arc::new(Nobody), &limits));
+        Self::new(engine, program, grants, limits, hub, queue)
+    }
+
     /// Where the running program was read from; none for the one that is built in.
     pub async fn file(&self) -> Option<PathBuf> {
         self.slot.lock().await.program.file().map(Path::to_owned)
@@ -260,7 +266,7 @@ impl Drop for Paused<'_> {
 
 /// The agent of a program that is tried: nobody writes to it.
 #[derive(Debug)]
-pub(super) struct Nobody;
+struct Nobody;
 
 impl Agent for Nobody {
     fn answer(&self, _: Turn, _: mpsc::Sender<Piece>) -> Answering<'_> {
@@ -269,8 +275,7 @@ impl Agent for Nobody {
 }
 
 async fn try_out(engine: Arc<Engine>, program: Program, grants: Grants, limits: Limits) -> Result<Metadata, CallError> {
-    let (hub, queue) = (PushHub::new(&limits), AgentQueue::new(Arc::new(Nobody), &limits));
-    let plugin = PluginActor::new(engine, program, grants, limits, hub, queue);
+    let plugin = PluginActor::alone(engine, program, grants, limits);
     plugin.start().await?;
     let metadata = plugin.describe().await?;
     plugin.list_tools().await?;
