@@ -11,9 +11,11 @@ NATIVE := --package host-harness --package friends-chat-tests --package wasm-run
 FUZZ_SECONDS ?= 60
 # Tests that were built for WebAssembly run with this.
 export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-runner
+# Programs for cargo that `setup` installs for this project alone.
+export PATH := $(abspath $(TARGET_DIR))/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test screenshots crashes fuzz lint clean setup component fixtures
+.PHONY: help run build test screenshots crashes fuzz deny sbom lint clean setup component fixtures
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +48,22 @@ fuzz: component ## Look for requests that break the plugin, for FUZZ_SECONDS (60
 	@cp Cargo.lock fuzz/Cargo.lock
 	FRIENDS_CHAT_COMPONENT=$(abspath $(COMPONENT)) $(CARGO) fuzz run --sanitizer none --target-dir $(TARGET_DIR)/fuzz \
 		requests fuzz/corpus/requests fuzz/seeds/requests -- -dict=fuzz/requests.dict -max_total_time=$(FUZZ_SECONDS)
+
+deny: ## Check the licences, sources and known faults of dependencies
+	@./setup deny
+	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources
+	@if $(CARGO) deny --log-level off fetch db; then \
+		$(CARGO) deny --locked check advisories; \
+	else \
+		echo "the list of known faults cannot be reached from here, so nothing was looked up in it"; \
+	fi
+
+sbom: ## List what the program and the component are made of, in target/sbom/
+	@./setup sbom
+	@mkdir -p $(TARGET_DIR)/sbom
+	@for package in host-harness friends-chat; do \
+		$(CARGO) sbom --cargo-package $$package --output-format cyclone_dx_json_1_6 > $(TARGET_DIR)/sbom/$$package.cdx.json; \
+	done
 
 lint: setup ## Check format and lints
 	$(CARGO) fmt --all --check
