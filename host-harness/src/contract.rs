@@ -1,9 +1,9 @@
 //! Says in one sentence why a file cannot be loaded, before Wasmtime says it in its own words.
-//!
-//! The list of imports is also the list of what any plugin is given: what is not in it is not linked.
 
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
+
+use crate::capability::{ALWAYS, Capabilities, Capability};
 
 /// What a plugin must export.
 const EXPORTS: [&str; 6] = [
@@ -15,39 +15,14 @@ const EXPORTS: [&str; 6] = [
     "tinyclaw:plugin/web-push-events@0.1.0",
 ];
 
-/// What a plugin may import. Nothing of it reaches the network, the environment or other files.
-const IMPORTS: [&str; 30] = [
-    "tinyclaw:plugin/agent@0.1.0",
-    "tinyclaw:plugin/commits@0.1.0",
-    "tinyclaw:plugin/http-types@0.1.0",
-    "tinyclaw:plugin/memory@0.1.0",
-    "tinyclaw:plugin/push@0.1.0",
-    "tinyclaw:plugin/secrets@0.1.0",
-    "tinyclaw:plugin/web-push@0.1.0",
-    "wasi:cli/environment@0.2.12",
-    "wasi:cli/exit@0.2.12",
-    "wasi:cli/stderr@0.2.12",
-    "wasi:cli/stdin@0.2.12",
-    "wasi:cli/stdout@0.2.12",
-    "wasi:cli/terminal-input@0.2.12",
-    "wasi:cli/terminal-output@0.2.12",
-    "wasi:cli/terminal-stderr@0.2.12",
-    "wasi:cli/terminal-stdin@0.2.12",
-    "wasi:cli/terminal-stdout@0.2.12",
-    "wasi:clocks/monotonic-clock@0.2.12",
-    "wasi:clocks/wall-clock@0.2.12",
-    "wasi:config/store@0.2.0-rc.1",
-    "wasi:filesystem/preopens@0.2.12",
-    "wasi:filesystem/types@0.2.12",
-    "wasi:http/types@0.2.12",
-    "wasi:io/error@0.2.12",
-    "wasi:io/poll@0.2.12",
-    "wasi:io/streams@0.2.12",
-    "wasi:logging/logging@0.1.0-draft",
-    "wasi:random/insecure-seed@0.2.12",
-    "wasi:random/insecure@0.2.12",
-    "wasi:random/random@0.2.12",
-];
+/// What stands behind the name of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// What every plugin is given.
+    Nothing,
+    /// What the owner grants.
+    Grant(Capability),
+}
 
 /// Why a component does not fit this host.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -67,6 +42,17 @@ pub enum Misfit {
     /// Something else is imported.
     #[error("this component wants `{0}`, which this host does not give")]
     ForeignImport(String),
+    /// What the owner has not granted is imported.
+    #[error(
+        "this component wants `{}`, which {} not granted: to grant that, write `{line}` into the configuration, before its first section, and start it again",
+        interfaces.join("`, `"), if interfaces.len() == 1 { "is" } else { "are" }
+    )]
+    NotGranted {
+        /// What is wanted and not given.
+        interfaces: Vec<String>,
+        /// What would have to be granted.
+        line: Capabilities,
+    },
     /// The right interface in a version that does not link.
     #[error(
         "this component was made for `{found}`; this host speaks `{ours}`: use a plugin or a host of the same version"
@@ -97,15 +83,16 @@ pub fn check_preamble(bytes: &[u8]) -> Result<(), Misfit> {
 /// Compares what a component imports and exports with what this host gives and needs.
 ///
 /// # Errors
-/// The first thing that does not fit.
-pub fn check(component: &Component) -> Result<(), Misfit> {
+/// The first thing that does not fit, or all that is not granted.
+pub fn check(component: &Component, granted: &Capabilities) -> Result<(), Misfit> {
     let engine = component.engine();
     let ty = component.component_type();
-    for (name, item) in ty.imports(engine) {
-        // The canonical ABI's own imports of types come without an instance.
-        if matches!(item.ty, ComponentItem::ComponentInstance(_)) && !IMPORTS.iter().any(|ours| links(name, ours)) {
-            return Err(misfit(name, &IMPORTS, Misfit::ForeignImport));
-        }
+    let imports = imports(component);
+    for name in &imports {
+        need(name)?;
+    }
+    if let Some(misfit) = not_granted(&imports, granted) {
+        return Err(misfit);
     }
     let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
     for needed in EXPORTS {
@@ -141,15 +128,48 @@ pub fn exports(component: &Component) -> Vec<String> {
     ty.exports(engine).map(|(name, _)| name.to_owned()).collect()
 }
 
-fn misfit(name: &str, ours: &[&str], foreign: fn(String) -> Misfit) -> Misfit {
+/// What a plugin that imports this needs.
+///
+/// # Errors
+/// When no host of this version gives it.
+pub(crate) fn need(name: &str) -> Result<Need, Misfit> {
+    let granted = Capability::ALL.into_iter().flat_map(|capability| {
+        capability
+            .interfaces()
+            .iter()
+            .map(move |ours| (*ours, Need::Grant(capability)))
+    });
+    let ours: Vec<(&str, Need)> = ALWAYS
+        .into_iter()
+        .map(|ours| (ours, Need::Nothing))
+        .chain(granted)
+        .collect();
+    if let Some((_, need)) = ours.iter().find(|(ours, _)| links(name, ours)) {
+        return Ok(*need);
+    }
     let (interface, _) = split(name);
-    match ours.iter().find(|ours| split(ours).0 == interface) {
-        Some(ours) => Misfit::OtherVersion {
+    Err(match ours.iter().find(|(ours, _)| split(ours).0 == interface) {
+        Some((ours, _)) => Misfit::OtherVersion {
             found: name.to_owned(),
             ours: (*ours).to_owned(),
         },
-        None => foreign(name.to_owned()),
-    }
+        None => Misfit::ForeignImport(name.to_owned()),
+    })
+}
+
+/// Which of these imports the owner has not granted, if there are any.
+pub(crate) fn not_granted(imports: &[String], granted: &Capabilities) -> Option<Misfit> {
+    let missing: Vec<(&String, Capability)> = imports
+        .iter()
+        .filter_map(|name| match need(name) {
+            Ok(Need::Grant(capability)) if !granted.has(capability) => Some((name, capability)),
+            _ => None,
+        })
+        .collect();
+    (!missing.is_empty()).then(|| Misfit::NotGranted {
+        interfaces: missing.iter().map(|(name, _)| (*name).clone()).collect(),
+        line: granted.with(missing.iter().map(|(_, capability)| *capability)),
+    })
 }
 
 /// Whether Wasmtime links two versions of an interface: the same, or compatible by semantic versioning.

@@ -1,14 +1,18 @@
-//! Says what a plugin is and what it would be given, without giving it anything: it runs in an empty directory, without
-//! configuration and secrets, and is not started.
+//! Says what a plugin is, what it wants and which of that it would be given, without giving it anything: it runs in an empty
+//! directory, without configuration, secrets and an agent, and is not started.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::capability::{Capabilities, Capability};
+use crate::contract::{Misfit, Need, need, not_granted};
+use crate::engine::Engine;
 use crate::pin::Pin;
-use crate::plugin::{Metadata, one_line};
-use crate::serve::{Host, ServeError};
+use crate::plugin::{Grants, Metadata, PluginActor, one_line};
+use crate::serve::{self, ServeError};
 use crate::settings::Settings;
 
 /// What there is to know of a plugin.
@@ -21,11 +25,27 @@ pub struct Inspection {
     pub tools: BTreeMap<String, String>,
     /// The interfaces that it exports.
     pub exports: Vec<String>,
-    /// The directory that it would be given.
-    pub directory: String,
+    /// What it imports, and whether it would be given that.
+    pub wants: Vec<Want>,
+    /// The directory that it would be given, if it wants one and may have it.
+    pub directory: Option<String>,
     /// Its digest, and what it would be given besides.
     #[serde(flatten)]
     pub pin: Pin,
+    #[serde(skip)]
+    granted: Capabilities,
+}
+
+/// An interface that a plugin imports.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Want {
+    /// Its name.
+    pub interface: String,
+    /// What has to be granted for it; none for what every plugin is given.
+    pub grant: Option<Capability>,
+    /// Whether it would be given.
+    pub granted: bool,
 }
 
 /// Inspects the plugin that the settings name.
@@ -34,18 +54,61 @@ pub struct Inspection {
 /// When it cannot be loaded, or does not answer.
 pub async fn inspect(settings: &Settings) -> Result<Inspection, ServeError> {
     let empty = tempfile::tempdir().map_err(ServeError::Runtime)?;
-    let (host, program, component) = Host::load_bare(settings, empty.path())?;
-    let plugin = host.plugin();
+    let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
+    // Whatever it wants is there, so that it can say what it is, and leads nowhere.
+    let (program, component) = serve::program(settings, &engine, &Capabilities::default())?;
+    let pin = Pin::of(&program, &component, settings);
+    let exports = program.exports();
+    let grants = Grants {
+        directory: empty.path().to_owned(),
+        ..Grants::default()
+    };
+    let plugin = PluginActor::alone(engine, program, grants, settings.limits.clone());
     let says = plugin.describe().await.map_err(ServeError::Start)?;
     let tools = plugin.list_tools().await.map_err(ServeError::Start)?;
-    let tools = tools.into_iter().map(|tool| (tool.name, tool.description)).collect();
-    Ok(Inspection {
+    let wants: Vec<Want> = pin.imports.iter().map(|name| Want::of(name, settings)).collect();
+    let mut inspection = Inspection {
         says: fields(says),
-        tools,
-        exports: program.exports(),
-        directory: settings.data.plugin().display().to_string(),
-        pin: Pin::of(&program, &component, settings),
-    })
+        tools: tools.into_iter().map(|tool| (tool.name, tool.description)).collect(),
+        exports,
+        directory: None,
+        wants,
+        pin,
+        granted: settings.capabilities.clone(),
+    };
+    if inspection.has(Capability::Files) {
+        inspection.directory = Some(settings.data.plugin().display().to_string());
+    }
+    Ok(inspection)
+}
+
+impl Want {
+    fn of(interface: &str, settings: &Settings) -> Self {
+        let grant = match need(interface) {
+            Ok(Need::Grant(capability)) => Some(capability),
+            _ => None,
+        };
+        Self {
+            interface: interface.to_owned(),
+            grant,
+            granted: grant.is_none_or(|capability| settings.capabilities.has(capability)),
+        }
+    }
+}
+
+impl Inspection {
+    /// What keeps it from being loaded, if something that it wants is not granted.
+    pub fn withheld(&self) -> Option<Misfit> {
+        let imports: Vec<String> = self.pin.imports.iter().cloned().collect();
+        not_granted(&imports, &self.granted)
+    }
+
+    /// Whether it wants this and would be given it.
+    fn has(&self, capability: Capability) -> bool {
+        self.wants
+            .iter()
+            .any(|want| want.granted && want.grant == Some(capability))
+    }
 }
 
 fn fields(says: Metadata) -> BTreeMap<&'static str, String> {
@@ -74,16 +137,41 @@ impl fmt::Display for Inspection {
         for name in &self.exports {
             writeln!(f, "  {name}")?;
         }
-        writeln!(f, "\nImports, and would be given:")?;
-        for name in &self.pin.imports {
-            writeln!(f, "  {name}")?;
+        writeln!(f, "\nImports:")?;
+        let width = self
+            .wants
+            .iter()
+            .map(|want| want.interface.len())
+            .max()
+            .unwrap_or_default();
+        for Want {
+            interface,
+            grant,
+            granted,
+        } in &self.wants
+        {
+            write!(f, "  {interface:width$}  ")?;
+            match (grant, granted) {
+                (None, _) => writeln!(f, "every plugin has it")?,
+                (Some(grant), true) => writeln!(f, "granted, as {}: {}", grant.name(), grant.meaning())?,
+                (Some(grant), false) => writeln!(f, "NOT GRANTED, would be {}: {}", grant.name(), grant.meaning())?,
+            }
         }
         writeln!(f, "\nWould be given besides:")?;
-        writeln!(f, "  the directory {}", self.directory)?;
-        writeln!(f, "  the configuration [{}] and agent.name", self.pin.section)?;
-        for name in &self.pin.secrets {
-            writeln!(f, "  the secret {name}")?;
+        if let Some(directory) = &self.directory {
+            writeln!(f, "  the directory {directory}")?;
         }
-        Ok(())
+        if self.has(Capability::Config) {
+            writeln!(f, "  the configuration [{}] and agent.name", self.pin.section)?;
+        }
+        if self.has(Capability::Secrets) {
+            for name in &self.pin.secrets {
+                writeln!(f, "  the secret {name}")?;
+            }
+        }
+        match self.withheld() {
+            Some(withheld) => writeln!(f, "\nIt would not be loaded: {withheld}"),
+            None => Ok(()),
+        }
     }
 }

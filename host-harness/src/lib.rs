@@ -1,7 +1,7 @@
 //! Runs a channel plugin, a WebAssembly component of the world `tinyclaw:plugin/channel-plugin`.
 //!
 //! The modules are in the order a process lives: what it is told ([`settings`], [`data_dir`]), what it loads
-//! ([`engine`], [`contract`], [`plugin`], [`pin`], [`inspect`]), what it connects ([`http`], [`push`], [`web_push`], [`agent`],
+//! ([`engine`], [`capability`], [`contract`], [`plugin`], [`pin`], [`inspect`]), what it connects ([`http`], [`push`], [`web_push`], [`agent`],
 //! [`owner`], [`mcp`]), and [`serve()`], which puts them together. Nothing here knows what the plugin is about.
 
 pub mod settings;
@@ -13,6 +13,7 @@ mod files;
 
 pub mod limits;
 
+pub mod capability;
 pub mod contract;
 pub mod engine;
 pub mod inspect;

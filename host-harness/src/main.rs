@@ -156,6 +156,9 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Action::Accept => {
             let inspection = look(&settings)?;
+            if let Some(withheld) = inspection.withheld() {
+                return Err(withheld.into());
+            }
             let wishes = inspection.pin.accept(&settings.data.pin())?;
             println!("Accepted the plugin with sha256 {}.", inspection.pin.sha256);
             for wish in wishes {

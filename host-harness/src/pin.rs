@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::contract::{Need, need};
 use crate::plugin::Program;
 use crate::settings::Settings;
 
@@ -66,7 +67,7 @@ impl Pin {
         Self {
             sha256: sha256(component),
             imports: program.imports().into_iter().collect(),
-            secrets: settings.secrets.iter().cloned().collect(),
+            secrets: settings.granted_secrets().iter().cloned().collect(),
             section: settings.section().to_owned(),
         }
     }
@@ -125,7 +126,10 @@ impl Pin {
         let secrets = self.secrets.difference(&accepted.secrets);
         let section = (self.section != accepted.section).then(|| format!("the configuration [{}]", self.section));
         imports
-            .map(|name| format!("the interface `{name}`"))
+            .map(|name| match need(name) {
+                Ok(Need::Grant(wish)) => format!("the interface `{name}` ({}: {})", wish.name(), wish.meaning()),
+                _ => format!("the interface `{name}`"),
+            })
             .chain(secrets.map(|name| format!("the secret `{name}`")))
             .chain(section)
             .collect()

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 
 use crate::agent::{AgentError, AgentQueue, Notes};
+use crate::capability::Capabilities;
 use crate::data_dir::DataDirError;
 use crate::engine::Engine;
 use crate::http::{Server, Tls, TlsError};
@@ -124,7 +125,7 @@ impl Host {
     /// When it cannot be read, compiled or linked, or its secrets cannot be kept.
     pub fn load(settings: &Settings, port: u16) -> Result<Self, ServeError> {
         let mut secrets = std::collections::BTreeMap::new();
-        for name in &settings.secrets {
+        for name in settings.granted_secrets() {
             secrets.insert(name.clone(), settings.data.secret(name)?);
         }
         if !settings.allowed_push_services.is_empty() {
@@ -137,32 +138,13 @@ impl Host {
             settings.allowed_push_services.clone(),
         )?;
         let grants = Grants {
+            capabilities: settings.capabilities.clone(),
             directory: settings.data.plugin(),
             config: settings.plugin_config(port),
             secrets,
             notes: Some(Notes::at(settings.data.notes())),
             web_push: Some(Arc::new(web_push)),
         };
-        let (host, program, component) = Self::load_with(settings, grants)?;
-        if settings.plugin.is_some() {
-            Pin::of(&program, &component, settings).check(&settings.data.pin())?;
-        }
-        Ok(host)
-    }
-
-    /// Loads the plugin that the settings name with nothing but an empty directory, and gives its bytes.
-    ///
-    /// # Errors
-    /// As [`Host::load`], whatever was accepted.
-    pub fn load_bare(settings: &Settings, directory: &Path) -> Result<(Self, Program, Cow<'static, [u8]>), ServeError> {
-        let grants = Grants {
-            directory: directory.to_owned(),
-            ..Grants::default()
-        };
-        Self::load_with(settings, grants)
-    }
-
-    fn load_with(settings: &Settings, grants: Grants) -> Result<(Self, Program, Cow<'static, [u8]>), ServeError> {
         let limits = settings.limits.clone();
         let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
         let hub = PushHub::new(&limits);
@@ -175,10 +157,13 @@ impl Host {
             )
             .map_err(ServeError::Agent)?;
         let queue = AgentQueue::new(agent, &limits);
-        let (program, bytes) = program(settings, &engine)?;
+        let (program, component) = program(settings, &engine, &settings.capabilities)?;
         tracing::info!(cache = %program.cache_use().as_str(), "loaded the plugin");
-        let plugin = PluginActor::new(engine, program.clone(), grants, limits, hub, queue);
-        Ok((Self { plugin }, program, bytes))
+        if settings.plugin.is_some() {
+            Pin::of(&program, &component, settings).check(&settings.data.pin())?;
+        }
+        let plugin = PluginActor::new(engine, program, grants, limits, hub, queue);
+        Ok(Self { plugin })
     }
 
     /// The plugin.
@@ -187,13 +172,17 @@ impl Host {
     }
 }
 
-/// Loads the program that the settings name, and gives its component too.
-pub(crate) fn program(settings: &Settings, engine: &Engine) -> Result<(Program, Cow<'static, [u8]>), ServeError> {
+/// Loads the program that the settings name, with no more than this granted, and gives its component too.
+pub(crate) fn program(
+    settings: &Settings,
+    engine: &Engine,
+    granted: &Capabilities,
+) -> Result<(Program, Cow<'static, [u8]>), ServeError> {
     let path = || settings.plugin.clone().unwrap_or_else(|| "the built-in plugin".into());
     let bytes = settings
         .plugin_bytes()
         .map_err(|source| ServeError::PluginFile { path: path(), source })?;
-    let program = Program::load(engine, &bytes, settings.plugin.clone())
+    let program = Program::load(engine, &bytes, settings.plugin.clone(), granted)
         .map_err(|source| ServeError::Load { path: path(), source })?;
     Ok((program, bytes))
 }

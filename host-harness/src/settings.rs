@@ -12,6 +12,7 @@ use serde::Deserialize;
 use toml::Table;
 
 use crate::agent::{AgentChoice, Key};
+use crate::capability::{Capabilities, Capability};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::http::{Proxies, TlsFiles, network};
 use crate::limits::Limits;
@@ -85,6 +86,8 @@ struct ConfigFile {
     channel: Option<String>,
     agent: AgentSection,
     channels: BTreeMap<String, Table>,
+    /// What the plugin may do.
+    grants: Capabilities,
     secrets: Option<Vec<String>>,
     proxy: Proxies,
     limits: Table,
@@ -163,7 +166,9 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Addresses of push services that may be in a private network and without TLS.
     pub allowed_push_services: Vec<SocketAddr>,
-    /// Names of the secrets that the plugin is granted.
+    /// What the plugin may do.
+    pub capabilities: Capabilities,
+    /// Names of the secrets that the plugin is granted, where it is granted any.
     pub secrets: Vec<String>,
     /// The bounds on the plugin and on those who talk to it.
     pub limits: Limits,
@@ -286,6 +291,7 @@ impl Settings {
             proxies,
             tls,
             allowed_push_services: file.push.allowed,
+            capabilities: file.grants,
             secrets: file.secrets.unwrap_or_else(|| vec!["invite-key".to_owned()]),
             limits,
             section: section_name,
@@ -296,6 +302,14 @@ impl Settings {
     /// Prefix of the plugin's configuration keys, for example `channels.friends`.
     pub fn section(&self) -> &str {
         &self.section
+    }
+
+    /// Names of the secrets that the plugin can ask for.
+    pub fn granted_secrets(&self) -> &[String] {
+        match self.capabilities.has(Capability::Secrets) {
+            true => &self.secrets,
+            false => &[],
+        }
     }
 
     /// What the agent is called.
@@ -448,6 +462,7 @@ mod tests {
             ("prot = 1", "prot"),
             ("[channels.friends]\nport = 70000", "`port`"),
             ("agent.use = 'gpt'", "gpt"),
+            ("grants = ['memory']", "expected one of `agent`, `connections`, `notes`"),
             ("a", "expected"),
         ] {
             let error = settings(file, Overrides::default()).unwrap_err().to_string();

@@ -28,9 +28,14 @@ impl Script {
         format!("cmd:sh {}", self.directory.path().join("agent").display())
     }
 
+    /// The path of a file beside the script, which is `${0%/*}/NAME` to it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
     /// Makes a pipe of that name beside the script and gives its path.
     pub fn pipe(&self, name: &str) -> PathBuf {
-        let path = self.directory.path().join(name);
+        let path = self.path(name);
         mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
         path
     }

@@ -11,6 +11,7 @@
 use std::fs;
 
 use friends_chat_tests::Data;
+use host_harness::capability::{Capabilities, Capability};
 use wasm_encoder::{
     Component, ComponentExportKind, ComponentExportSection, ComponentImportSection, ComponentInstanceSection,
     ComponentTypeRef, ComponentTypeSection, InstanceType, Module,
@@ -50,7 +51,12 @@ fn component(imports: &[&str], exports: &[&str]) -> Vec<u8> {
 
 /// The sentence with which a plugin is refused.
 fn refusal(plugin: &[u8]) -> String {
-    let data = Data::new();
+    refusal_with("", plugin)
+}
+
+/// The same with this configuration.
+fn refusal_with(config: &str, plugin: &[u8]) -> String {
+    let data = Data::new().with_config(config);
     let file = data.path().join("plugin.wasm");
     fs::write(&file, plugin).unwrap();
     let path = file.to_str().unwrap();
@@ -122,6 +128,34 @@ fn a_foreign_import_is_named() {
         let refusal = refusal(&component(&[foreign], &EXPORTS));
         assert!(refusal.contains(&format!("wants `{foreign}`")), "{refusal}");
     }
+}
+
+#[test]
+fn what_is_not_granted_is_named_with_the_line_that_grants_it() {
+    for granted in Capability::ALL {
+        let others: Capabilities = Capability::ALL.into_iter().filter(|other| *other != granted).collect();
+        for interface in granted.interfaces() {
+            let plugin = component(&[interface], &EXPORTS);
+            let withheld = refusal_with(&format!("{others}\n"), &plugin);
+            assert!(
+                withheld.contains(&format!("wants `{interface}`, which is not granted")),
+                "{withheld}"
+            );
+            assert!(withheld.contains(&Capabilities::default().to_string()), "{withheld}");
+            // It is refused for its contents, which are none, and for nothing else.
+            assert!(refusal(&plugin).contains("WIT"));
+        }
+    }
+    // To grant what a plugin does not want changes nothing, and what all have needs no grant.
+    let modest = component(&["wasi:random/random@0.2.12"], &EXPORTS);
+    assert!(refusal_with("grants = []", &modest).contains("WIT"));
+    let greedy = component(&["tinyclaw:plugin/agent@0.1.0", "tinyclaw:plugin/push@0.1.0"], &EXPORTS);
+    let both = refusal_with("grants = []", &greedy);
+    assert!(
+        both.contains("`tinyclaw:plugin/agent@0.1.0`, `tinyclaw:plugin/push@0.1.0`, which are not granted")
+            && both.contains(r#"grants = ["agent", "connections"]"#),
+        "{both}"
+    );
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn unpack(file: &Path, scratch: &Scratch) -> Result<PathBuf, BackupError> {
 /// Has the plugin read a copy through.
 fn verify(settings: &Settings, copy: &Path) -> Result<(), BackupError> {
     let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
-    let (program, _) = serve::program(settings, &engine)?;
+    let (program, _) = serve::program(settings, &engine, &settings.capabilities)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,6 +1,5 @@
 //! Copies of the plugin's files: taken while it runs, and looked at by the plugin itself.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,10 +78,7 @@ pub(crate) async fn verify_files(
 ) -> Result<Condition, CallError> {
     let grants = Grants {
         directory: directory.to_owned(),
-        notes: None,
-        web_push: None,
-        config: BTreeMap::new(),
-        secrets: BTreeMap::new(),
+        ..Grants::default()
     };
     PluginActor::alone(engine, program, grants, Limits::default())
         .verify()

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::agent::Notes;
+use crate::capability::Capabilities;
 use crate::web_push::WebPush;
 
-use crate::agent::Notes;
-
-/// The files, configuration and secrets of one plugin.
+/// What one plugin may do, and its files, configuration and secrets.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
+    /// What is linked; a program that imports more is not loaded.
+    pub capabilities: Capabilities,
     /// Its own directory on this machine, which it sees as `/`.
     pub directory: PathBuf,
     /// Configuration keys and their values.

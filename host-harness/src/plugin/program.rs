@@ -7,6 +7,7 @@ use wasmtime::Store;
 use super::bindings::{Plugin, PluginPre};
 use super::imports::State;
 use super::{LoadError, linker};
+use crate::capability::Capabilities;
 use crate::contract::{self, Misfit};
 use crate::engine::{CacheUse, Engine};
 
@@ -19,19 +20,24 @@ pub struct Program {
 }
 
 impl Program {
-    /// Compiles and links a component; does not instantiate it. `file` is where it was read from; none for the one that is
-    /// built in.
+    /// Compiles a component and links what is granted; does not instantiate it. `file` is where it was read from; none for
+    /// the one that is built in.
     ///
     /// # Errors
-    /// When it is not a channel plugin of this contract.
-    pub fn load(engine: &Engine, component: &[u8], file: Option<PathBuf>) -> Result<Self, LoadError> {
+    /// When it is not a channel plugin of this contract, or wants what is not granted.
+    pub fn load(
+        engine: &Engine,
+        component: &[u8],
+        file: Option<PathBuf>,
+        granted: &Capabilities,
+    ) -> Result<Self, LoadError> {
         contract::check_preamble(component)?;
         let (component, cache_use) = engine.compile(component).map_err(|error| {
             tracing::debug!(%error, "compiling");
             Misfit::Damaged
         })?;
-        contract::check(&component)?;
-        let pre = linker::linker(engine.inner())
+        contract::check(&component, granted)?;
+        let pre = linker::linker(engine.inner(), granted)
             .map_err(LoadError::Host)?
             .instantiate_pre(&component)
             .and_then(PluginPre::new)

@@ -86,7 +86,7 @@ pub enum UpgradeError {
 
 impl PluginActor {
     /// A plugin with nobody to talk to, for a look at what a program makes of its files.
-    pub(super) fn alone(engine: Arc<Engine>, program: Program, grants: Grants, limits: Limits) -> Arc<Self> {
+    pub(crate) fn alone(engine: Arc<Engine>, program: Program, grants: Grants, limits: Limits) -> Arc<Self> {
         let (hub, queue) = (PushHub::new(&limits), AgentQueue::new(Arc::new(Nobody), &limits));
         Self::new(engine, program, grants, limits, hub, queue)
     }
@@ -103,7 +103,8 @@ impl PluginActor {
     pub async fn upgrade(self: &Arc<Self>, component: Vec<u8>, file: PathBuf) -> Result<Upgraded, UpgradeError> {
         let _alone = self.upgrading.lock().await;
         let engine = Arc::clone(&self.engine);
-        let load = move || Program::load(&engine, &component, Some(file));
+        let granted = self.grants.capabilities.clone();
+        let load = move || Program::load(&engine, &component, Some(file), &granted);
         let program = tokio::task::spawn_blocking(load).await.map_err(given_up)??;
         let given = self.slot.lock().await.program.imports();
         let more: Vec<String> = program
@@ -141,6 +142,7 @@ impl PluginActor {
     async fn trial(&self, program: Program) -> Result<Metadata, UpgradeError> {
         let directory = beside(&self.grants.directory, "trial");
         let grants = Grants {
+            capabilities: self.grants.capabilities.clone(),
             directory: directory.clone(),
             notes: None,
             web_push: None,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host_harness::agent::{Agent, AgentQueue, Notes};
+use host_harness::capability::Capabilities;
 use host_harness::engine::Engine;
 use host_harness::limits::Limits;
 use host_harness::plugin::{Grants, PluginActor, Program};
@@ -54,10 +55,9 @@ impl World {
         let memory = tempfile::tempdir_in(MEMORY).or_else(|_| tempfile::tempdir()).unwrap();
         let grants = Grants {
             directory: directory.path().to_owned(),
-            config: BTreeMap::new(),
             secrets: BTreeMap::from([("invite-key".to_owned(), vec![7; 32])]),
             notes: Some(Notes::at(memory.path().join(NOTES))),
-            web_push: None,
+            ..Grants::default()
         };
         // Nothing is refused because the host is full, and no slow machine fails a run.
         let limits = Limits {
@@ -72,7 +72,7 @@ impl World {
         let hub = PushHub::new(&limits);
         let queue = AgentQueue::new(Arc::clone(&agent) as Arc<dyn Agent>, &limits);
         let engine = Arc::new(Engine::new(&shared_cache()).unwrap());
-        let program = Program::load(&engine, host_harness::DEFAULT_PLUGIN, None).unwrap();
+        let program = Program::load(&engine, host_harness::DEFAULT_PLUGIN, None, &Capabilities::default()).unwrap();
         let log = Log::default();
         let mut world = Self {
             runtime: tokio::runtime::Builder::new_current_thread()

@@ -1,5 +1,7 @@
 //! A plugin that asks for what nobody granted it.
 
+use friends_chat_tests::Script;
+use host_harness::capability::{Capabilities, Capability};
 use host_harness::pin::sha256;
 
 use crate::host::{Hostile, data, fixture};
@@ -24,6 +26,73 @@ pub(crate) fn asks_around() {
     std::fs::write(secrets.join("other-key"), [b'x'; 32]).unwrap();
     let host = Hostile::on(&data, "asks_around", &[]);
     assert_eq!(host.text("/ask"), "[] [] Ok(None) [] Err(Error::NotGranted)");
+}
+
+#[test]
+pub(crate) fn asks_notes() {
+    let file = fixture("asks_notes");
+    let file = file.to_str().unwrap();
+    // All that there is but the notes.
+    let less = r#"grants = ["agent", "connections", "notifications", "secrets", "config", "files", "log"]"#;
+    let more = r#"grants = ["agent", "connections", "notes", "notifications", "secrets", "config", "files", "log"]"#;
+    let withheld = data(less);
+    let wanted = "wants `tinyclaw:plugin/memory@0.1.0`, which is not granted";
+    for command in ["serve", "accept", "list"] {
+        let refusal = withheld.run(&[command, "--port", "0", "--plugin", file]).failure();
+        assert!(refusal.contains(wanted) && refusal.contains(more), "{refusal}");
+    }
+    let inspected = withheld.run(&["inspect", file]).success();
+    for part in ["NOT GRANTED, would be notes", "It would not be loaded", more] {
+        assert!(inspected.contains(part), "{part} is missing: {inspected}");
+    }
+    let json = withheld.run(&["inspect", "--json", file]).success();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let want = |name: &str| {
+        let wants = json["wants"].as_array().unwrap();
+        wants.iter().find(|want| want["interface"] == name).unwrap().clone()
+    };
+    let memory = want("tinyclaw:plugin/memory@0.1.0");
+    assert_eq!((&memory["grant"], &memory["granted"]), (&"notes".into(), &false.into()));
+    let push = want("tinyclaw:plugin/push@0.1.0");
+    assert_eq!(
+        (&push["grant"], &push["granted"]),
+        (&"connections".into(), &true.into())
+    );
+    assert!(!withheld.path().join("accepted.json").exists());
+
+    let running = Hostile::on(&withheld, "spins", &[]);
+    let refusal = running.harness.owner(&["reload", file]).failure();
+    assert!(refusal.contains("not used") && refusal.contains(wanted), "{refusal}");
+    running.assert_answers();
+
+    let host = Hostile::on(&data(more), "asks_notes", &[]);
+    assert_eq!(host.text("/ask"), "Ok([])");
+}
+
+#[test]
+fn the_built_in_plugin_needs_all_that_can_be_granted() {
+    for granted in Capability::ALL {
+        let others: Capabilities = Capability::ALL.into_iter().filter(|other| *other != granted).collect();
+        let refusal = data(&others.to_string()).run(&["serve", "--port", "0"]).failure();
+        assert!(refusal.contains(granted.interfaces()[0]), "{refusal}");
+        assert!(refusal.contains(&Capabilities::default().to_string()), "{refusal}");
+    }
+}
+
+#[test]
+pub(crate) fn speaks_unasked() {
+    let data = data("");
+    let agent = Script::new("touch \"${0%/*}/asked\"");
+    let file = fixture("speaks_unasked");
+    let arguments = ["inspect", file.to_str().unwrap(), "--agent", &agent.agent()];
+    let inspected = data.run(&arguments).success();
+    assert!(inspected.contains("description: true"), "{inspected}");
+    assert!(!agent.path("asked").exists());
+    // Where it runs it may speak.
+    let host = Hostile::on(&data, "speaks_unasked", &["--agent", &agent.agent()]);
+    host.harness.owner(&["nudge", "nobody", "hello"]).failure();
+    host.harness.stop();
+    assert!(agent.path("asked").exists());
 }
 
 #[test]
@@ -57,6 +126,8 @@ fn inspecting_gives_the_plugin_nothing() {
         "friends_chat_invite",
         "tinyclaw:plugin/push@0.1.0",
         "the secret invite-key",
+        "granted, as files: keep files in its own directory",
+        "every plugin has it",
     ] {
         assert!(text.contains(part), "{part} is missing: {text}");
     }

@@ -21,7 +21,7 @@ mod time;
 use answers::{answers_gigantic, answers_malformed};
 use files::{fills_disk, walks_out};
 use floods::{floods_log, floods_publish, floods_queue, forges_log};
-use grants::{asks_around, asks_network, calls_back, lies_about_version};
+use grants::{asks_around, asks_network, asks_notes, calls_back, lies_about_version, speaks_unasked};
 use healing::{traps_every_third, traps_on_start};
 use memory::{eats_memory, recurses};
 use time::{never_starts, never_stops, sleeps, spins};
