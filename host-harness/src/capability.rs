@@ -90,7 +90,7 @@ impl Capability {
             ),
             Self::Notes => (
                 "notes",
-                "read what your agent has noted about its users, and have that removed",
+                "make its users known to your agent, read what that has noted about them, and have it removed",
                 &["tinyclaw:plugin/memory@0.1.0"],
             ),
             Self::Notifications => (

@@ -83,6 +83,11 @@ impl DataDir {
         self.root.join("cache")
     }
 
+    /// Components that came from registries.
+    pub fn components(&self) -> PathBuf {
+        self.root.join("components")
+    }
+
     /// The configuration file that is read when no other is named.
     pub fn config(&self) -> PathBuf {
         self.root.join("config.toml")

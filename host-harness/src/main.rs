@@ -12,6 +12,7 @@ use host_harness::inspect::{Inspection, inspect};
 use host_harness::owner::{self, ChatEnd, Command, Status, Urgency};
 use host_harness::serve::{Welcome, serve};
 use host_harness::settings::{Overrides, Settings};
+use host_harness::source::Source;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
@@ -72,16 +73,16 @@ enum Action {
     },
     /// Say what the plugin is and what it would be given; it is not started
     Inspect {
-        /// Another plugin than the one in use
-        file: Option<PathBuf>,
+        /// Another plugin than the one in use: a file, or a reference as oci://REGISTRY/NAME@sha256:DIGEST
+        plugin: Option<PathBuf>,
         /// As JSON, for programs
         #[arg(long)]
         json: bool,
     },
     /// Give the running plugin another program; nobody is disconnected. SIGHUP does it too, with the same file
     Reload {
-        /// The component [default: the file that the running one came from]
-        file: Option<PathBuf>,
+        /// A file, or a reference as oci://REGISTRY/NAME@sha256:DIGEST [default: the file that the running one came from]
+        plugin: Option<PathBuf>,
     },
     /// Write all that cannot be made again into one file, while the chat goes on
     Backup {
@@ -128,6 +129,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (action, mut overrides) = (arguments.action, arguments.overrides);
+    overrides.docker_config = docker_config();
     overrides.agent_key = std::env::var(AGENT_KEY).ok().and_then(|key| Key::new(&key));
     let log_level = if matches!(action, Action::Serve { .. }) {
         LevelFilter::INFO
@@ -145,8 +147,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             serve_here(&settings, Welcome { first_friend })?;
             return Ok(ExitCode::SUCCESS);
         }
-        Action::Inspect { file, json } => {
-            settings.plugin = file.or(settings.plugin);
+        Action::Inspect { plugin, json } => {
+            settings.plugin = plugin.map(Source::named).transpose()?.or(settings.plugin);
             let inspection = look(&settings)?;
             match json {
                 true => println!("{}", serde_json::to_string_pretty(&inspection)?),
@@ -207,13 +209,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             source,
             priority,
         },
-        Action::Reload { file } => Command::Reload {
-            // The harness may have been started elsewhere.
-            file: file
-                .map(std::path::absolute)
-                .transpose()
-                .context("finding the component")?,
-        },
+        Action::Reload { plugin } => Command::reload(plugin.map(Source::named).transpose()?.as_ref(), &settings)?,
         Action::Tool { name, arguments } => Command::Tool { name, arguments },
     };
     match owner::ask(&settings, command)? {
@@ -241,6 +237,15 @@ fn status_text(status: Option<Status>, json: bool) -> anyhow::Result<String> {
     Ok(fields.to_string())
 }
 
+/// Where `docker login` keeps what opens registries, by docker's own rules.
+fn docker_config() -> Option<PathBuf> {
+    let directory = std::env::var_os("DOCKER_CONFIG").filter(|directory| !directory.is_empty());
+    let directory = directory
+        .map(PathBuf::from)
+        .or_else(|| Some(std::env::home_dir()?.join(".docker")));
+    Some(directory?.join("config.json"))
+}
+
 fn look(settings: &Settings) -> anyhow::Result<Inspection> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -250,6 +255,8 @@ fn look(settings: &Settings) -> anyhow::Result<Inspection> {
 }
 
 fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {
+    // Before signals are waited for: whoever does not want to wait for a download can end it.
+    settings.plugin_file()?;
     // The instance and the sockets take turns on this one thread.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -276,7 +283,7 @@ async fn reload_on_hangup(settings: Settings) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     while hangup.recv().await.is_some() {
         let settings = settings.clone();
-        let reload = move || owner::ask(&settings, Command::Reload { file: None });
+        let reload = move || owner::ask(&settings, Command::Reload { file: None, name: None });
         match tokio::task::spawn_blocking(reload).await? {
             Ok(Ok(_)) => {}
             Ok(Err(sentence)) => tracing::error!("{sentence}"),

@@ -19,6 +19,7 @@ use crate::pin::{Pin, PinError};
 use crate::plugin::{CallError, ChannelError, Condition, Grants, LoadError, PluginActor, Program};
 use crate::push::{End, PushHub, Reason};
 use crate::settings::Settings;
+use crate::source::{Source, SourceError};
 use crate::web_push::{WebPush, WebPushError};
 
 /// Time for connections to end after the plugin has stopped: enough to write what they have.
@@ -33,19 +34,14 @@ pub enum ServeError {
     /// The data directory cannot be used.
     #[error(transparent)]
     Data(#[from] DataDirError),
-    /// The plugin's file cannot be read.
-    #[error("reading the plugin {}: {source}: check the path given with --plugin", path.display())]
-    PluginFile {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The plugin's component cannot be read or fetched.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// The plugin cannot be loaded.
-    #[error("{}: {source}", path.display())]
+    #[error("{plugin}: {source}")]
     Load {
-        /// The file.
-        path: PathBuf,
+        /// As the owner names it.
+        plugin: String,
         /// What does not fit.
         source: LoadError,
     },
@@ -178,12 +174,26 @@ pub(crate) fn program(
     engine: &Engine,
     granted: &Capabilities,
 ) -> Result<(Program, Cow<'static, [u8]>), ServeError> {
-    let path = || settings.plugin.clone().unwrap_or_else(|| "the built-in plugin".into());
-    let bytes = settings
-        .plugin_bytes()
-        .map_err(|source| ServeError::PluginFile { path: path(), source })?;
-    let program = Program::load(engine, &bytes, settings.plugin.clone(), granted)
-        .map_err(|source| ServeError::Load { path: path(), source })?;
+    let file = settings.plugin_file()?;
+    let bytes: Cow<'static, [u8]> = match &file {
+        Some(path) => std::fs::read(path)
+            .map_err(|source| SourceError::Unreadable {
+                path: path.clone(),
+                source,
+            })?
+            .into(),
+        None => crate::DEFAULT_PLUGIN.into(),
+    };
+    let plugin = || {
+        settings
+            .plugin
+            .as_ref()
+            .map_or("the built-in plugin".to_owned(), Source::to_string)
+    };
+    let program = Program::load(engine, &bytes, file, granted).map_err(|source| ServeError::Load {
+        plugin: plugin(),
+        source,
+    })?;
     Ok((program, bytes))
 }
 

@@ -16,6 +16,8 @@ use crate::capability::{Capabilities, Capability};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::http::{Proxies, TlsFiles, network};
 use crate::limits::Limits;
+use crate::registry::Logins;
+use crate::source::{Source, SourceError};
 
 /// Where the data lies when nothing is said.
 const DATA: &str = "data";
@@ -41,9 +43,12 @@ pub struct Overrides {
     /// Configuration file [default: config.toml in the data directory]
     #[arg(long, env = "HARNESS_CONFIG", value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// Plugin to load [default: the one built in]
-    #[arg(long, env = "HARNESS_PLUGIN", value_name = "FILE", global = true)]
+    /// Plugin to load: a file, or oci://REGISTRY/NAME@sha256:DIGEST [default: the one built in]
+    #[arg(long, env = "HARNESS_PLUGIN", value_name = "PLUGIN", global = true)]
     pub plugin: Option<PathBuf>,
+    /// The file where `docker login` keeps what opens registries. No flag: docker's own variables say where it is.
+    #[arg(skip)]
+    pub docker_config: Option<PathBuf>,
     /// Agent that answers: `echo`, `cmd:PROGRAM ARGUMENTS`, or a server as http://localhost:11434/v1#MODEL [default: echo]
     #[arg(long, env = "HARNESS_AGENT", value_name = "AGENT", global = true)]
     pub agent: Option<String>,
@@ -146,8 +151,10 @@ struct ChannelSection {
 pub struct Settings {
     /// The data directory.
     pub data: DataDir,
-    /// The plugin's file; none for the one that is built in.
-    pub plugin: Option<PathBuf>,
+    /// Where the plugin comes from; none for the one that is built in.
+    pub plugin: Option<Source>,
+    /// What opens registries.
+    pub logins: Logins,
     /// Who answers.
     pub agent: AgentChoice,
     /// What opens the agent's server.
@@ -208,6 +215,9 @@ pub enum SettingsError {
     /// No such agent.
     #[error(transparent)]
     Agent(#[from] crate::agent::UnknownAgent),
+    /// No such plugin.
+    #[error(transparent)]
+    Plugin(#[from] crate::registry::ReferenceError),
     /// No base URL.
     #[error("`{0}` is no base URL: give it as http://host:port or https://host, without a path behind it")]
     BaseUrl(String),
@@ -281,7 +291,8 @@ impl Settings {
         }
         Ok(Self {
             data,
-            plugin: overrides.plugin.or(file.plugin),
+            plugin: overrides.plugin.or(file.plugin).map(Source::named).transpose()?,
+            logins: overrides.docker_config.map(Logins::in_file).unwrap_or_default(),
             agent,
             agent_key,
             host: overrides.host.or(section.host).unwrap_or_else(|| HOST.to_owned()),
@@ -339,15 +350,13 @@ impl Settings {
         config
     }
 
-    /// The plugin's bytes.
+    /// The plugin's file; none for the one that is built in. What comes from a registry is fetched now, if it is not here.
     ///
     /// # Errors
-    /// When its file cannot be read.
-    pub fn plugin_bytes(&self) -> io::Result<std::borrow::Cow<'static, [u8]>> {
-        match &self.plugin {
-            Some(path) => fs::read(path).map(Into::into),
-            None => Ok(crate::DEFAULT_PLUGIN.into()),
-        }
+    /// When it cannot be fetched.
+    pub fn plugin_file(&self) -> Result<Option<PathBuf>, SourceError> {
+        let file = |source: &Source| source.file(&self.data.components(), &self.logins);
+        self.plugin.as_ref().map(file).transpose()
     }
 }
 

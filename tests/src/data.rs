@@ -11,7 +11,8 @@ use std::sync::{Arc, Once};
 use crate::{Harness, Outcome, Process};
 
 /// Variables of the environment that the harness reads: a test says all that matters itself.
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 15] = [
+    "DOCKER_CONFIG",
     "HARNESS_AGENT",
     "HARNESS_AGENT_KEY",
     "HARNESS_AGENT_KEY_FILE",
@@ -153,9 +154,14 @@ fn program() -> PathBuf {
     program
 }
 
+/// Where everything that is built lies.
+pub(crate) fn target_dir() -> PathBuf {
+    profile_dir().parent().unwrap().to_owned()
+}
+
 /// To compile the plugin takes seconds, and most tests are about something else.
 pub(crate) fn shared_cache() -> PathBuf {
-    profile_dir().parent().unwrap().join("tmp/compiled-plugin")
+    target_dir().join("tmp/compiled-plugin")
 }
 
 fn compile_once() {

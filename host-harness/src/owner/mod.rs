@@ -9,6 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::plugin::{CallError, CopyError, OutboundMessage, PluginActor, Priority, UpgradeError, Upgraded};
+use crate::settings::Settings;
+use crate::source::{Source, SourceError};
 
 mod chat;
 mod client;
@@ -74,6 +76,8 @@ pub enum Command {
     Reload {
         /// The component's file; where the running one came from when it is not named.
         file: Option<PathBuf>,
+        /// How the owner names it; by its file where nothing is said.
+        name: Option<String>,
     },
     /// Copies the plugin's files while no call is in the middle of changing them.
     CopyFiles {
@@ -101,6 +105,22 @@ pub enum Urgency {
 pub type Answer = Result<String, String>;
 
 impl Command {
+    /// Has the running plugin replaced by what comes from here. What comes from a registry is fetched now.
+    ///
+    /// # Errors
+    /// When it cannot be fetched.
+    pub fn reload(source: Option<&Source>, settings: &Settings) -> Result<Self, SourceError> {
+        let file = |source: &Source| source.file(&settings.data.components(), &settings.logins);
+        Ok(Self::Reload {
+            // The harness may have been started elsewhere, so this is a whole path.
+            file: source.map(file).transpose()?,
+            name: match source {
+                Some(Source::Registry(reference)) => Some(reference.to_string()),
+                _ => None,
+            },
+        })
+    }
+
     /// Whether the plugin has to be started for it.
     pub fn needs_start(&self) -> bool {
         matches!(self, Self::Nudge { .. })
@@ -165,7 +185,7 @@ impl Command {
                 tracing::info!(?waited, "copied the plugin's files for a backup");
                 Ok(format!("Nobody waited longer than {waited:.0?}."))
             }
-            Self::Reload { file } => {
+            Self::Reload { file, name } => {
                 let running = plugin.file().await;
                 let file = file.or_else(|| running.clone()).ok_or(CommandError::BuiltIn)?;
                 let component = tokio::fs::read(&file)
@@ -179,7 +199,7 @@ impl Command {
                 if running.as_ref() != Some(&file) {
                     report.push_str(&format!(
                         " The next start loads what is configured: write plugin = {:?} into config.toml to stay with this one.",
-                        file.display().to_string()
+                        name.unwrap_or_else(|| file.display().to_string())
                     ));
                 }
                 tracing::info!("{report}");
