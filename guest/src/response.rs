@@ -74,6 +74,11 @@ impl Response {
         self
     }
 
+    /// The same response, which the host may give again for so many seconds while this instance lives.
+    pub(crate) fn kept_by_host(self, seconds: u32) -> Self {
+        self.with("host-cache-control", format!("max-age={seconds}"))
+    }
+
     /// The same response, held.
     pub(crate) fn held(mut self, hold: Hold) -> Self {
         self.hold = Some(hold);

@@ -13,7 +13,6 @@ use crate::host::{Host, Unreadable};
 use crate::rates::Rates;
 use crate::request::Request;
 use crate::store::{Invite, InviteKind, Open, Session, Store, StoreError, Terms};
-use crate::token::Token;
 use crate::topic::Topic;
 use crate::username::user_id;
 use crate::{broadcast, cookie};
@@ -120,19 +119,10 @@ impl Service {
 
     /// Who a request is from, by its cookie; notes that the friend was here.
     pub(crate) fn session(&mut self, host: &mut dyn Host, request: &Request) -> Result<Option<Session>, StoreError> {
-        let Some(token) = cookie::read(request) else {
-            return Ok(None);
-        };
-        self.session_of(host, &token)
-    }
-
-    fn session_of(&mut self, host: &mut dyn Host, token: &Token) -> Result<Option<Session>, StoreError> {
-        let now_ms = host.now_ms();
-        let session = self.store.session(&token.hash(), now_ms)?;
-        if let Some(session) = &session {
-            self.store.note_use(session, now_ms);
+        match cookie::read(request) {
+            Some(token) => self.store.session(&token.hash(), host.now_ms()),
+            None => Ok(None),
         }
-        Ok(session)
     }
 
     /// Ends what a friend who lost access still has open: the agent's turns, the streams, the WebSockets.

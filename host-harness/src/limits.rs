@@ -134,6 +134,8 @@ limits! {
     head: Duration = Duration::from_secs(10),
     /// Time for a request's body to arrive. 64 KiB need as long on the slowest of mobile lines.
     body: Duration = Duration::from_secs(30),
+    /// Bytes of answers that are kept to be given again. The page with all its files takes 200 KiB in a language.
+    cached_bytes: usize = 4 << 20,
     /// Bytes of a response's body. A page of history is at most a few MiB.
     response_body_bytes: usize = 8 << 20,
     /// Headers of a response. Ours have a dozen.

@@ -23,6 +23,9 @@ use crate::router::{self, NoRoute, Route};
 use crate::service::Service;
 use crate::store::Session;
 
+/// Seconds for which the host may say for this plugin that all is well, while its instance lives.
+const HEALTHY_S: u32 = 1;
+
 #[derive(Serialize)]
 struct Health {
     ok: bool,
@@ -60,13 +63,13 @@ fn dispatch(service: &mut Service, host: &mut dyn Host, request: &Request, route
         Route::Worker => page::worker(request),
         Route::Manifest => page::manifest(&service.settings.agent_name),
         Route::Asset(asset) => Ok(page::asset(request, asset)),
-        Route::Health => Ok(Response::json(
-            200,
-            &Health {
+        Route::Health => {
+            let health = Health {
                 ok: true,
                 service: "friends-chat",
-            },
-        )),
+            };
+            Ok(Response::json(200, &health).kept_by_host(HEALTHY_S))
+        }
         Route::AuthStatus => auth::status(service, host, request),
         Route::Invite => auth::invite(service, host, request),
         Route::Redeem => auth::redeem(service, host, request),

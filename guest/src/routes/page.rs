@@ -22,6 +22,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// A worker fetches what the page does, and has no page of its own.
 const WORKER_POLICY: &str = "default-src 'none'; connect-src 'self'";
 
+/// Seconds for which the host may give a file again: its instance has no other ones.
+const KEPT_S: u32 = 24 * 60 * 60;
+
 /// Where a sentence for the friend goes.
 const NOTICE_MARK: &str = "<!--notice-->";
 
@@ -123,6 +126,7 @@ pub(super) fn asset(request: &Request, asset: &'static Asset) -> Response {
     };
     response
         .with("cache-control", cache_control)
+        .kept_by_host(KEPT_S)
         .with("etag", tag)
         .with("vary", "accept-encoding")
         .with("referrer-policy", "no-referrer")

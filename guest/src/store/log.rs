@@ -51,7 +51,7 @@ impl Store {
         client_id: Option<&str>,
         now_ms: i64,
     ) -> Result<i64, StoreError> {
-        self.write("keeping a message", |connection| {
+        self.write_entry("keeping a message", |connection| {
             connection.execute(
                 "INSERT INTO entries (friend_id, role, text, at_ms, state, client_id)
                  VALUES (?1, 'friend', ?2, ?3, 'queued', ?4)",
@@ -87,7 +87,7 @@ impl Store {
         reply: Option<&str>,
         now_ms: i64,
     ) -> Result<Option<i64>, StoreError> {
-        self.write("keeping an answer", |connection| {
+        self.write_entries("keeping an answer", |connection| {
             let changed = connection.execute(
                 "UPDATE entries SET state = ?3 WHERE id = ?2 AND friend_id = ?1 AND state = 'queued'",
                 params![friend_id, message_id, state.as_str()],
@@ -111,7 +111,7 @@ impl Store {
         now_ms: i64,
         expires_at_ms: i64,
     ) -> Result<i64, StoreError> {
-        self.write("keeping a nudge", |connection| {
+        self.write_entry("keeping a nudge", |connection| {
             connection.execute(
                 "INSERT INTO entries (friend_id, role, text, at_ms, state, source, priority, expires_at_ms)
                  VALUES (?1, 'nudge', ?2, ?3, 'stored', ?4, ?5, ?6)",
@@ -130,7 +130,7 @@ impl Store {
 
     /// Notes that a nudge was written to at least one connection.
     pub(crate) fn mark_pushed(&mut self, id: i64) -> Result<(), StoreError> {
-        self.write("keeping what became of a nudge", |connection| {
+        self.write_entry("keeping what became of a nudge", |connection| {
             connection.execute(
                 "UPDATE entries SET state = 'pushed' WHERE id = ?1 AND state = 'stored'",
                 params![id],
@@ -249,7 +249,7 @@ impl Store {
         if is_news.is_none() {
             return Ok(None);
         }
-        self.write(doing, |connection| {
+        self.write_entries(doing, |connection| {
             connection.execute(
                 "UPDATE friends SET seen_id = ?2 WHERE id = ?1",
                 params![friend_id, up_to],

@@ -39,8 +39,9 @@ pub(crate) struct Store {
     session_idle_ms: i64,
     retention: Retention,
     growth: tidy::Growth,
-    /// Use of sessions since the last write, by session: the friend and the time. Written along with the
-    /// next change, because a request that only reads is not worth a sync.
+    known: sessions::Known,
+    /// Use of sessions since it was last written, by session: the friend and the time. Written along with a change now
+    /// and then, because it is not worth a sync, nor much of what each change costs.
     used: BTreeMap<i64, (i64, i64)>,
     /// When the earliest such use was.
     used_since_ms: Option<i64>,
@@ -147,6 +148,7 @@ impl Store {
                 session_idle_ms: terms.session_idle_ms,
                 retention: terms.retention,
                 growth: tidy::Growth::default(),
+                known: sessions::Known::default(),
                 used: BTreeMap::new(),
                 used_since_ms: None,
                 may_wait: terms.may_wait,
@@ -173,7 +175,7 @@ impl Store {
     }
 
     /// Notes that a session was used.
-    pub(crate) fn note_use(&mut self, session: &Session, now_ms: i64) {
+    fn note_use(&mut self, session: &Session, now_ms: i64) {
         self.used.insert(session.id, (session.friend_id, now_ms));
         let since_ms = *self.used_since_ms.get_or_insert(now_ms);
         if now_ms.saturating_sub(since_ms) < WRITE_USE_AFTER_MS {
@@ -238,18 +240,10 @@ impl Store {
         doing: &'static str,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        if self.is_undone {
-            return Err(StoreError::Undone { doing });
-        }
-        if !self.connection.in_transaction() && (self.may_wait)() {
-            self.connection
-                .begin()
-                .map_err(|source| StoreError::Failed { doing, source })?;
-        }
-        let is_left_open = self.connection.in_transaction();
-        let used = &self.used;
-        let result = self.connection.transaction(|connection| {
-            for (session_id, (friend_id, at_ms)) in used {
+        self.known.forget();
+        let used = std::mem::take(&mut self.used);
+        let written = self.write_entries(doing, |connection| {
+            for (session_id, (friend_id, at_ms)) in &used {
                 connection.execute(
                     "UPDATE sessions SET last_used_ms = ?2 WHERE id = ?1",
                     params![*session_id, *at_ms],
@@ -261,12 +255,47 @@ impl Store {
             }
             work(connection)
         });
-        self.is_undone = is_left_open && !self.connection.in_transaction();
-        if result.is_ok() {
-            self.used.clear();
-            self.used_since_ms = None;
+        match written {
+            Ok(_) => self.used_since_ms = None,
+            Err(_) => self.used = used,
         }
-        let result = result.map_err(|error: StoreError| error.doing(doing));
+        written
+    }
+
+    /// Changes entries of the log, and nothing else, in one transaction.
+    fn write_entries<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.change(doing, |connection| connection.transaction(work))
+    }
+
+    /// Changes entries of the log, and nothing else, in one statement, which happens wholly or not at all by itself.
+    fn write_entry<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.change(doing, work)
+    }
+
+    fn change<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.is_undone {
+            return Err(StoreError::Undone { doing });
+        }
+        if !self.connection.in_transaction() && (self.may_wait)() {
+            self.connection
+                .begin()
+                .map_err(|source| StoreError::Failed { doing, source })?;
+        }
+        let is_left_open = self.connection.in_transaction();
+        let result = work(&self.connection).map_err(|error| error.doing(doing));
+        self.is_undone = is_left_open && !self.connection.in_transaction();
         if !is_left_open {
             self.tell_of_room(&result);
         }

@@ -1,5 +1,7 @@
 //! Sessions: browsers that are signed in.
 
+use std::collections::BTreeMap;
+
 use subtle::ConstantTimeEq as _;
 use wasi_sqlite::params;
 
@@ -15,16 +17,62 @@ pub(crate) struct Session {
     pub(crate) nickname: String,
 }
 
+/// Most sessions that are kept in memory: a few hundred bytes each.
+const MAX_KNOWN: usize = 4_096;
+
+/// Sessions that were looked up of late, with the time of their last use. Forgotten with every change to more than the
+/// log, so that nobody who lost access is known any more.
+#[derive(Default)]
+pub(super) struct Known(BTreeMap<[u8; 32], (Session, i64)>);
+
+impl Known {
+    fn get(&mut self, hash: &[u8; 32], dead_before_ms: i64, now_ms: i64) -> Option<Session> {
+        let (session, used_ms) = self.0.get_mut(hash)?;
+        if *used_ms <= dead_before_ms {
+            return None;
+        }
+        *used_ms = now_ms;
+        Some(session.clone())
+    }
+
+    fn keep(&mut self, hash: [u8; 32], session: Session, now_ms: i64) {
+        if self.0.len() >= MAX_KNOWN {
+            self.0.clear();
+        }
+        self.0.insert(hash, (session, now_ms));
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
 impl Store {
-    /// The session of a token, if it has not ended.
-    pub(crate) fn session(&self, token: &TokenHash, now_ms: i64) -> Result<Option<Session>, StoreError> {
+    /// The session of a token, if it has not ended. It counts as used.
+    pub(crate) fn session(&mut self, token: &TokenHash, now_ms: i64) -> Result<Option<Session>, StoreError> {
         let TokenHash(hash) = token;
+        let dead_before_ms = self.dead_before_ms(now_ms);
+        let session = match self.known.get(hash, dead_before_ms, now_ms) {
+            Some(session) => session,
+            None => match self.find_session(hash, dead_before_ms)? {
+                Some(session) => {
+                    self.known.keep(*hash, session.clone(), now_ms);
+                    session
+                }
+                None => return Ok(None),
+            },
+        };
+        self.note_use(&session, now_ms);
+        Ok(Some(session))
+    }
+
+    fn find_session(&self, hash: &[u8; 32], dead_before_ms: i64) -> Result<Option<Session>, StoreError> {
         let found = self.read("looking a session up", |connection| {
             Ok(connection.query_row(
                 "SELECT sessions.id, friend_id, username, nickname, token_hash
                  FROM sessions JOIN friends ON friends.id = friend_id
                  WHERE token_hash = ?1 AND last_used_ms > ?2 AND revoked_at_ms IS NULL",
-                params![hash.as_slice(), self.dead_before_ms(now_ms)],
+                params![hash.as_slice(), dead_before_ms],
                 |row| {
                     let session = Session {
                         id: row.get(0)?,

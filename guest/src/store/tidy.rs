@@ -70,7 +70,7 @@ impl Store {
             if friends.is_empty() {
                 return Ok(0);
             }
-            let (forgotten, left) = self.write("forgetting old entries", |connection| {
+            let (forgotten, left) = self.write_entries("forgetting old entries", |connection| {
                 let mut forgotten = 0;
                 let mut left = None;
                 for friend_id in friends {

@@ -16,6 +16,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, interval_at, timeout};
 
+use super::cache::Cache;
 use super::client_address::Proxies;
 use super::patience::Patient;
 use super::respond::{going_away, respond};
@@ -39,6 +40,7 @@ const CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
 #[derive(Debug, Clone)]
 pub(super) struct Front {
     pub(super) plugin: Arc<PluginActor>,
+    pub(super) cache: Arc<Cache>,
     pub(super) proxies: Arc<Proxies>,
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) phase: watch::Receiver<Phase>,
@@ -105,7 +107,7 @@ where
             }
             let client = front.proxies.client(peer, request.headers());
             let (alive, _) = oneshot::channel();
-            Ok::<_, Infallible>(respond(&front.plugin, request, client, &cut, &handover, alive).await)
+            Ok::<_, Infallible>(respond(&front.plugin, &front.cache, request, client, &cut, &handover, alive).await)
         }
     });
     let limits = front.plugin.limits();
@@ -161,7 +163,7 @@ where
             let cut = Arc::new(Notify::new());
             let (alive, mut gone) = oneshot::channel();
             let handover = Handover::default();
-            let response = respond(&front.plugin, request, client, &cut, &handover, alive).await;
+            let response = respond(&front.plugin, &front.cache, request, client, &cut, &handover, alive).await;
             if matches!(gone.try_recv(), Err(TryRecvError::Empty)) {
                 let patience = front.plugin.limits().write;
                 tokio::spawn(end_unread(gone, cut, patience, unread, activity));

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Either, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Notify;
 
+use super::cache::Cache;
 use super::held::{Alive, HeldBody};
 use super::response::{self, Body};
 use super::shape;
@@ -22,6 +23,7 @@ use crate::push::{End, Held};
 /// Answers a request. A held stream keeps `alive` to its end.
 pub(super) async fn respond(
     plugin: &Arc<PluginActor>,
+    cache: &Cache,
     request: Request<Incoming>,
     client: IpAddr,
     cut: &Arc<Notify>,
@@ -36,12 +38,24 @@ pub(super) async fn respond(
     if socket::is_handshake(&request) {
         return socket::shake_hands(plugin, request, client, cut, handover).await;
     }
+    let generation = plugin.generation();
+    if request.body().is_end_stream()
+        && let Some(answer) = cache.find(generation, &request)
+    {
+        return response::sent(answer);
+    }
     let request = match read(request, plugin.limits()).await {
         Ok(inner) => plugin::Request { inner, client },
         Err(refusal) => return *refusal,
     };
-    match plugin.http(request, cut).await {
-        Ok(HttpAnswer::Complete(answer)) => response::complete(answer),
+    match plugin.http(&request, cut).await {
+        Ok(HttpAnswer::Complete(answer)) => match response::whole(answer) {
+            Some(answer) => {
+                cache.keep(generation, &request.inner, &answer);
+                response::sent(answer)
+            }
+            None => response::unfit(),
+        },
         Ok(HttpAnswer::Stream(answer, held)) => {
             let beginning = answer.body.clone();
             response::with_body(answer, Either::Right(HeldBody::new(beginning, held, alive)))

@@ -11,6 +11,7 @@ use http::{Response, StatusCode};
 use http_body_util::Either;
 use http_body_util::Full;
 
+use super::cache::HOST_CACHE_CONTROL;
 use super::held::HeldBody;
 use crate::plugin::{self, CallError};
 
@@ -30,19 +31,33 @@ const CONNECTION_HEADERS: [HeaderName; 7] = [
 
 /// A complete response of the plugin, or 502 where it broke the contract.
 pub(super) fn complete(response: plugin::Response) -> Response<Body> {
-    let body = Either::Left(Full::new(response.body.clone()));
-    with_body(response, body)
+    whole(response).map_or_else(unfit, sent)
+}
+
+/// A complete response of the plugin, unless it broke the contract.
+pub(super) fn whole(response: plugin::Response) -> Option<Response<Bytes>> {
+    let body = response.body.clone();
+    head(response).map(|head| head.map(|()| body))
+}
+
+/// A complete response as it is sent.
+pub(super) fn sent(mut response: Response<Bytes>) -> Response<Body> {
+    response.headers_mut().remove(HOST_CACHE_CONTROL);
+    response.map(|body| Either::Left(Full::new(body)))
 }
 
 /// The head of a response of the plugin with another body.
 pub(super) fn with_body(response: plugin::Response, body: Body) -> Response<Body> {
     match head(response) {
-        Some(head) => head.map(|()| body),
+        Some(mut head) => {
+            head.headers_mut().remove(HOST_CACHE_CONTROL);
+            head.map(|()| body)
+        }
         None => unfit(),
     }
 }
 
-fn unfit() -> Response<Body> {
+pub(super) fn unfit() -> Response<Body> {
     let sentence = "The chat gave an answer that cannot be sent. Please try again.";
     error(StatusCode::BAD_GATEWAY, sentence, None)
 }

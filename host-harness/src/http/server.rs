@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::cache::Cache;
 use super::client_address::Proxies;
 use super::connection::{self, Front};
 use super::places::{Place, Places};
@@ -67,6 +68,7 @@ impl Server {
         let mut connections = JoinSet::new();
         let front = Front {
             plugin: Arc::clone(&self.plugin),
+            cache: Arc::new(Cache::new(self.plugin.limits())),
             proxies: Arc::clone(&self.proxies),
             tls: self.tls.clone(),
             phase: self.phase.subscribe(),

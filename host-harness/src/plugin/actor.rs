@@ -3,6 +3,7 @@
 //! The instance and the sockets share a thread: a call returns within microseconds and waits for nothing but its own
 //! files. What could wait, or be given up in the middle, costs the instance, and a new one is started in its place.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,12 +14,13 @@ use wasmtime::{Store, UpdateDeadline};
 use super::bindings::Plugin;
 use super::directory::Directory;
 use super::effects::Effects;
-use super::group::{Group, commit_soon};
+use super::group::{Group, commit_soon, synced};
 use super::health::Health;
 use super::imports::State;
 use super::memory::Writing;
-use super::slot::{Running, Slot};
-use super::{CallError, Grants, Instance, Program};
+use super::slot::{Running, Slot, Syncing};
+use super::syncs::Making;
+use super::{CallError, Generation, Grants, Instance, Program};
 use crate::agent::{AgentQueue, Notes};
 use crate::engine::Engine;
 use crate::limits::{Limit, Limits, Rates};
@@ -47,6 +49,7 @@ pub struct PluginActor {
     hub: PushHub,
     pub(super) queue: AgentQueue,
     pub(super) slot: Mutex<Slot>,
+    serving: Arc<AtomicU64>,
     pub(super) upgrading: Mutex<()>,
     waiting: Semaphore,
     lost: Notify,
@@ -79,6 +82,7 @@ impl PluginActor {
         queue: AgentQueue,
     ) -> Arc<Self> {
         let waiting = Semaphore::new(limits.waiting_calls);
+        let serving = Arc::default();
         Arc::new(Self {
             engine,
             rates: Rates::new(&limits),
@@ -87,7 +91,8 @@ impl PluginActor {
             limits,
             hub,
             queue,
-            slot: Mutex::new(Slot::new(program)),
+            slot: Mutex::new(Slot::new(program, Arc::clone(&serving))),
+            serving,
             upgrading: Mutex::default(),
             waiting,
             lost: Notify::new(),
@@ -141,6 +146,11 @@ impl PluginActor {
         self.health.borrow().clone()
     }
 
+    /// Which instance serves.
+    pub fn generation(&self) -> Generation {
+        Generation::new(self.serving.load(Ordering::Relaxed))
+    }
+
     /// Instances that were lost so far.
     pub fn lost_instances(&self) -> u64 {
         self.lost_instances.load(Ordering::Relaxed)
@@ -159,10 +169,10 @@ impl PluginActor {
         if !slot.started {
             slot.started = true;
             // One that was only asked something has not been started.
-            slot.running = None;
+            slot.clear();
             if let Err(error) = self.ensure_running(&mut slot).await {
                 slot.started = false;
-                slot.running = None;
+                slot.clear();
                 self.health.send_replace(Health::Stopped);
                 return Err(error);
             }
@@ -179,7 +189,7 @@ impl PluginActor {
         let mut slot = self.slot.lock().await;
         slot.started = false;
         self.health.send_replace(Health::Stopped);
-        let lasting = self.commit_group(&mut slot).await;
+        let lasting = self.make_lasting(&mut slot).await;
         if slot.running.is_none() {
             return lasting;
         }
@@ -191,7 +201,7 @@ impl PluginActor {
                 |result| result,
             )
             .await;
-        slot.running = None;
+        slot.clear();
         let (stopped, effects) = stopped?;
         let writing = effects.release(self);
         stopped.map_err(CallError::Channel)?;
@@ -242,16 +252,23 @@ impl PluginActor {
             self.ensure_running(&mut slot).await?;
             slot.let_changes_wait();
             let (settled, effects) = self.enter(&mut slot, Limit::call, make, settle).await?;
-            if !slot.is_open() {
+            let lasting = if slot.is_open() {
+                let lasting = slot.group.join(effects);
+                if slot.group.len() >= self.limits.calls_per_commit {
+                    self.make_lasting(&mut slot).await?;
+                } else if slot.group.len() == 1 && slot.syncing.is_none() {
+                    commit_soon(self);
+                }
+                lasting
+            } else if let Some(syncing) = &mut slot.syncing {
+                // It may tell of what is not lasting yet.
+                syncing.group.join(effects)
+            } else {
                 let writing = effects.release(self);
                 drop(slot);
                 written(writing).await?;
                 return Ok(settled);
-            }
-            let lasting = slot.group.join(effects);
-            if slot.group.len() == 1 {
-                tokio::spawn(commit_soon(Arc::clone(self)));
-            }
+            };
             (settled, lasting)
         };
         lasting.await.map_err(|_| CallError::Trapped)??;
@@ -263,16 +280,37 @@ impl PluginActor {
         self.slot.lock().await.group.len()
     }
 
-    /// Makes lasting what calls have changed, then releases what they asked for.
+    /// Commits what calls have changed, unless the disk is busy with those before, and has it synced beside this thread.
     pub(super) async fn commit(self: &Arc<Self>) -> Result<(), CallError> {
-        self.commit_group(&mut *self.slot.lock().await).await
+        let mut slot = self.slot.lock().await;
+        if slot.syncing.is_some() {
+            return Ok(());
+        }
+        self.commit_group(&mut slot).await?;
+        let Slot { running, syncing, .. } = &mut *slot;
+        if let (Some(running), Some(syncing)) = (running, syncing)
+            && let Some((making, task)) = running.store.data_mut().syncs.begin()
+        {
+            syncing.making = Some(Arc::clone(&making));
+            tokio::spawn(synced(Arc::clone(self), making, task));
+            return Ok(());
+        }
+        self.finish_syncing(&mut slot)
     }
 
-    pub(super) async fn commit_group(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
+    /// Makes lasting what calls have changed, and releases what they asked for, before this returns.
+    pub(super) async fn make_lasting(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
+        self.finish_syncing(slot)?;
+        self.commit_group(slot).await?;
+        self.finish_syncing(slot)
+    }
+
+    async fn commit_group(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
         let calls = slot.group.len();
         if calls == 0 {
             return Ok(());
         }
+        slot.let_sync_be_left();
         let committed = self
             .enter(
                 slot,
@@ -285,7 +323,7 @@ impl PluginActor {
         match committed.and_then(|(result, _)| result.map_err(CallError::Channel)) {
             Ok(()) => {
                 tracing::debug!(calls, "committed");
-                slot.close_group().release(self);
+                slot.close_group();
                 Ok(())
             }
             Err(error) => {
@@ -296,6 +334,39 @@ impl PluginActor {
                 Err(error)
             }
         }
+    }
+
+    /// Waits for the disk, and releases those who wait for it.
+    pub(super) fn finish_syncing(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
+        self.release_synced(slot).map_err(|error| {
+            slot.keep_apart();
+            self.lose(slot, &format!("syncing: {error}"));
+            CallError::Host(error.into())
+        })
+    }
+
+    /// Releases those who wait for a sync that is made, and says whether others have gathered meanwhile.
+    pub(super) async fn finish(self: &Arc<Self>, made: &Arc<Making>) -> bool {
+        let mut slot = self.slot.lock().await;
+        let is_this = |making: &Arc<Making>| Arc::ptr_eq(making, made);
+        let making = slot.syncing.as_ref().and_then(|syncing| syncing.making.as_ref());
+        if making.is_some_and(is_this)
+            && let Err(error) = self.finish_syncing(&mut slot)
+        {
+            tracing::error!(%error, "what was to be made lasting is given up");
+        }
+        slot.syncing.is_none() && slot.group.len() > 0
+    }
+
+    fn release_synced(self: &Arc<Self>, slot: &mut Slot) -> io::Result<()> {
+        let Some(Syncing { group, .. }) = slot.syncing.take() else {
+            return Ok(());
+        };
+        if let Some(running) = &mut slot.running {
+            running.store.data_mut().syncs.settle()?;
+        }
+        group.release(self);
+        Ok(())
     }
 
     /// Gives the slot an instance if it has none, and starts it if it is to be started.
@@ -351,6 +422,7 @@ impl PluginActor {
         match started {
             (Ok(()), effects) => {
                 self.health.send_modify(Health::running);
+                slot.serve();
                 written(effects.release(self)).await
             }
             (Err(error), _) => {
@@ -429,6 +501,11 @@ impl PluginActor {
             Ok(Ok(value)) => {
                 running.entered = false;
                 let effects = running.store.data_mut().end_call();
+                if let Err(error) = running.store.data().syncs.check() {
+                    slot.keep_apart();
+                    self.lose(slot, &format!("syncing: {error}"));
+                    return Err(CallError::Trapped);
+                }
                 // An instance that starts and fails at once is no better than one that does not start.
                 if limit == Limit::call {
                     slot.forget_failures();
@@ -448,11 +525,15 @@ impl PluginActor {
     }
 
     /// Drops the instance with all that it asked for. Its held connections stay.
-    fn lose(&self, slot: &mut Slot, why: &str) {
+    fn lose(self: &Arc<Self>, slot: &mut Slot, why: &str) {
+        // What was committed before is no part of what failed.
+        if let Err(error) = self.release_synced(slot) {
+            tracing::error!(%error, "what was to be made lasting is given up");
+        }
         if let Some(running) = &mut slot.running {
             running.store.data_mut().tell_met();
         }
-        slot.running = None;
+        slot.clear();
         // Those who wait for it learn that it is given up.
         slot.group = Group::default();
         self.queue.clear();

@@ -144,7 +144,7 @@ impl PluginActor {
     ///
     /// # Errors
     /// When it cannot be called.
-    pub async fn http(self: &Arc<Self>, request: Request, cut: &Arc<Notify>) -> Result<HttpAnswer, CallError> {
+    pub async fn http(self: &Arc<Self>, request: &Request, cut: &Arc<Notify>) -> Result<HttpAnswer, CallError> {
         let request = wit::Request::from(request);
         self.call_for_client(
             async |call| {
@@ -171,7 +171,7 @@ impl PluginActor {
         request: Request,
         cut: &Arc<Notify>,
     ) -> Result<SocketAnswer, CallError> {
-        let request = wit::Request::from(request);
+        let request = wit::Request::from(&request);
         self.call_for_client(
             async |call| {
                 let instance = call.store.data().instance;
@@ -321,20 +321,20 @@ impl From<wit::Hold> for Hold {
     }
 }
 
-impl From<Request> for wit::Request {
-    fn from(request: Request) -> Self {
-        let (head, body) = request.inner.into_parts();
+impl From<&Request> for wit::Request {
+    fn from(request: &Request) -> Self {
+        let inner = &request.inner;
         let header =
             |(name, value): (&http::HeaderName, &http::HeaderValue)| (name.to_string(), value.as_bytes().to_vec());
         Self {
-            method: head.method.as_str().to_owned(),
-            target: head
-                .uri
+            method: inner.method().as_str().to_owned(),
+            target: inner
+                .uri()
                 .path_and_query()
                 .map_or("/", |target| target.as_str())
                 .to_owned(),
-            headers: head.headers.iter().map(header).collect(),
-            body: body.into(),
+            headers: inner.headers().iter().map(header).collect(),
+            body: inner.body().to_vec(),
             client: request.client.to_string(),
         }
     }

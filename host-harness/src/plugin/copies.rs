@@ -36,7 +36,7 @@ impl PluginActor {
     pub async fn copy_to(self: &Arc<Self>, into: PathBuf) -> Result<Duration, CopyError> {
         let mut slot = self.slot.lock().await;
         let begun = Instant::now();
-        self.commit_group(&mut slot).await?;
+        self.make_lasting(&mut slot).await?;
         let (from, to) = (self.grants.directory.clone(), into.clone());
         tokio::task::spawn_blocking(move || files::copy_dir(&from, &to))
             .await

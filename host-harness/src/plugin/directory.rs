@@ -147,7 +147,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         |mut store, (file, bytes, offset): (File, Vec<u8>, u64)| {
             Box::new(async move {
                 let state = store.data_mut();
-                let room = state.room(length(&bytes));
+                let room = state.before_write(&file, offset, length(&bytes))?;
                 told(match room {
                     Ok(()) => state.filesystem().write(file, bytes, offset).await,
                     Err(code) => Err(code.into()),
@@ -160,7 +160,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             let state = store.data_mut();
             let now = state.filesystem().stat(Resource::new_borrow(file.rep())).await;
             let longer = now.map_or(size, |stat| size.saturating_sub(stat.size));
-            let room = state.room(longer);
+            let room = state.before_change().and_then(|()| state.room(longer));
             told(match room {
                 Ok(()) => state.filesystem().set_size(file, size).await,
                 Err(code) => Err(code.into()),
@@ -179,6 +179,11 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         )| {
             Box::new(async move {
                 let state = store.data_mut();
+                if open_flags.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE)
+                    && let Err(code) = state.before_change()
+                {
+                    return Ok((Err(code),));
+                }
                 let refusal = match open_flags.contains(OpenFlags::CREATE) {
                     true => state.room_for_file().err(),
                     false => None,
@@ -204,7 +209,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         |mut store, (directory, path): (File, String)| {
             Box::new(async move {
                 let state = store.data_mut();
-                let room = state.room_for_file();
+                let room = state.before_change().and_then(|()| state.room_for_file());
                 told(match room {
                     Ok(()) => state.filesystem().create_directory_at(directory, path).await,
                     Err(code) => Err(code.into()),
@@ -217,7 +222,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         |mut store, (directory, target, path): (File, String, String)| {
             Box::new(async move {
                 let state = store.data_mut();
-                let room = state.room_for_file();
+                let room = state.before_change().and_then(|()| state.room_for_file());
                 told(match room {
                     Ok(()) => state.filesystem().symlink_at(directory, target, path).await,
                     Err(code) => Err(code.into()),
@@ -230,7 +235,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         |mut store, (directory, flags, from, to_directory, to): (File, PathFlags, String, File, String)| {
             Box::new(async move {
                 let state = store.data_mut();
-                let room = state.room_for_file();
+                let room = state.before_change().and_then(|()| state.room_for_file());
                 told(match room {
                     Ok(()) => {
                         state
@@ -256,6 +261,45 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         let stream = state.filesystem().append_via_stream(file);
         told(bounded(state, stream))
     })?;
+    types.func_wrap("[method]descriptor.sync-data", |mut store, (file,): (File,)| {
+        Ok((store.data_mut().sync(&file)?,))
+    })?;
+    types.func_wrap_async(
+        "[method]descriptor.rename-at",
+        |mut store, (from, old, to, new): (File, String, File, String)| {
+            Box::new(async move {
+                let state = store.data_mut();
+                told(match state.before_change() {
+                    Ok(()) => state.filesystem().rename_at(from, old, to, new).await,
+                    Err(code) => Err(code.into()),
+                })
+            })
+        },
+    )?;
+    types.func_wrap_async(
+        "[method]descriptor.unlink-file-at",
+        |mut store, (directory, path): (File, String)| {
+            Box::new(async move {
+                let state = store.data_mut();
+                told(match state.before_change() {
+                    Ok(()) => state.filesystem().unlink_file_at(directory, path).await,
+                    Err(code) => Err(code.into()),
+                })
+            })
+        },
+    )?;
+    types.func_wrap_async(
+        "[method]descriptor.remove-directory-at",
+        |mut store, (directory, path): (File, String)| {
+            Box::new(async move {
+                let state = store.data_mut();
+                told(match state.before_change() {
+                    Ok(()) => state.filesystem().remove_directory_at(directory, path).await,
+                    Err(code) => Err(code.into()),
+                })
+            })
+        },
+    )?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -275,6 +319,7 @@ fn length(bytes: &[u8]) -> u64 {
 /// The same stream, within the bounds.
 fn bounded(state: &mut State, stream: FsResult<Resource<DynOutputStream>>) -> FsResult<Resource<DynOutputStream>> {
     let stream = stream?;
+    state.syncs.leave_none().map_err(|error| code(&error))?;
     let directory = state.directory.clone();
     let table = state.filesystem().table;
     let inner = table.delete(stream)?;
@@ -282,7 +327,42 @@ fn bounded(state: &mut State, stream: FsResult<Resource<DynOutputStream>>) -> Fs
     Ok(table.push(bounded)?)
 }
 
+/// What a component is told of a failure of the disk.
+fn code(error: &io::Error) -> ErrorCode {
+    match error.kind() {
+        io::ErrorKind::StorageFull => ErrorCode::InsufficientSpace,
+        io::ErrorKind::QuotaExceeded => ErrorCode::Quota,
+        io::ErrorKind::ReadOnlyFilesystem => ErrorCode::ReadOnly,
+        _ => ErrorCode::Io,
+    }
+}
+
 impl State {
+    fn sync(&mut self, file: &File) -> wasmtime::Result<Result<(), ErrorCode>> {
+        let synced = match self.filesystem().table.get(file)? {
+            Descriptor::File(open) => {
+                let open = Arc::clone(&open.file);
+                self.syncs.sync(&open)
+            }
+            Descriptor::Dir(open) => open.dir.sync_data(),
+        };
+        Ok(synced.map_err(|error| code(&error)))
+    }
+
+    fn before_write(&mut self, file: &File, offset: u64, bytes: u64) -> wasmtime::Result<Result<(), ErrorCode>> {
+        if let Descriptor::File(open) = self.filesystem().table.get(file)? {
+            let open = Arc::clone(&open.file);
+            if let Err(error) = self.syncs.before_write(&open, offset, bytes) {
+                return Ok(Err(code(&error)));
+            }
+        }
+        Ok(self.room(bytes))
+    }
+
+    fn before_change(&mut self) -> Result<(), ErrorCode> {
+        self.syncs.settle().map_err(|error| code(&error))
+    }
+
     fn room(&mut self, bytes: u64) -> Result<(), ErrorCode> {
         let room = self.directory.take_bytes(bytes);
         self.refused(room)

@@ -1,13 +1,16 @@
 //! Calls whose changes are made lasting together: one transaction and one sync of the disk for all that wait at the
-//! same time. Their answers and effects are withheld until then, and given up together if it fails.
+//! same time. Their answers and effects are withheld until then, and given up together if it fails. While the disk is
+//! busy with one group the next one gathers.
 
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::CallError;
 use super::actor::PluginActor;
 use super::effects::Effects;
+use super::syncs::Making;
 
 /// The calls that wait, in order.
 #[derive(Debug, Default)]
@@ -47,7 +50,11 @@ impl Group {
 }
 
 /// Commits the group when nobody is left who could join it now. A call on its own is committed at once.
-pub(super) async fn commit_soon(plugin: Arc<PluginActor>) {
+pub(super) fn commit_soon(plugin: &Arc<PluginActor>) {
+    tokio::spawn(commit_when_complete(Arc::clone(plugin)));
+}
+
+async fn commit_when_complete(plugin: Arc<PluginActor>) {
     let mut members = 1;
     loop {
         // Whoever has a request ready has its turn first.
@@ -60,5 +67,15 @@ pub(super) async fn commit_soon(plugin: Arc<PluginActor>) {
     }
     if let Err(error) = plugin.commit().await {
         tracing::error!(%error, "what was to be made lasting is given up");
+    }
+}
+
+/// Waits for a sync beside the instance's thread, then lets those go on who wait for it, and commits what has gathered.
+pub(super) async fn synced(plugin: Arc<PluginActor>, making: Arc<Making>, task: JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(%error, "syncing");
+    }
+    if plugin.finish(&making).await {
+        commit_soon(&plugin);
     }
 }

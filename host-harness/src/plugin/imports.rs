@@ -16,6 +16,7 @@ use super::bounds::Bounds;
 use super::directory::Directory;
 use super::effects::{Effect, Effects};
 use super::no_requests::NoRequests;
+use super::syncs::Syncs;
 use super::{Grants, Instance, Response};
 use crate::agent::{AgentQueue, Notes};
 use crate::limits::{Limit, Limits, Rates};
@@ -62,6 +63,7 @@ pub(crate) struct State {
     pub(super) may_wait: bool,
     /// A call has left something open that is to be made lasting.
     pub(super) is_open: bool,
+    pub(super) syncs: Syncs,
     log_lines: usize,
 }
 
@@ -102,6 +104,7 @@ impl State {
             effects: Effects::default(),
             may_wait: false,
             is_open: false,
+            syncs: Syncs::default(),
             log_lines: 0,
         })
     }
@@ -116,6 +119,7 @@ impl State {
         self.limits.note(Limit::pushes_per_call, effects.pushes());
         self.limits.note(Limit::turns_per_call, effects.turns());
         self.log_lines = 0;
+        self.syncs.may_be_left = false;
         self.tell_met();
         effects.moment = self.hub.next_moment();
         effects

@@ -21,6 +21,7 @@ mod memory;
 mod no_requests;
 mod program;
 mod slot;
+mod syncs;
 mod upgrade;
 
 pub use actor::PluginActor;
@@ -43,6 +44,22 @@ use crate::agent::NotesError;
 use crate::contract::Misfit;
 use crate::limits::Limit;
 use bindings::tinyclaw::plugin::http_types as wit;
+
+/// Which of a plugin's instances serves: none and each a different one. What one has answered says nothing of the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Generation(u64);
+
+impl Generation {
+    /// The generation of an instance.
+    pub(crate) const fn new(instance: Instance) -> Self {
+        Self(instance)
+    }
+
+    /// Whether there is an instance.
+    pub(crate) const fn serves(self) -> bool {
+        self.0 != 0
+    }
+}
 
 /// A request to the plugin, complete with its body.
 #[derive(Debug, Clone)]

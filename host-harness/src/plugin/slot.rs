@@ -1,5 +1,7 @@
 //! The one place for an instance: what runs there, what waits to be made lasting, and what has gone wrong of late.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmtime::Store;
@@ -7,6 +9,7 @@ use wasmtime::Store;
 use super::bindings::Plugin;
 use super::group::Group;
 use super::imports::State;
+use super::syncs::Making;
 use super::{Instance, Program};
 
 /// Time for which each call is made lasting by itself after a group of them was lost: what fails then, such as a write
@@ -21,9 +24,12 @@ pub(super) struct Slot {
     /// What instances are made of.
     pub(super) program: Program,
     pub(super) running: Option<Running>,
+    serving: Arc<AtomicU64>,
     pub(super) last_instance: Instance,
     /// Calls that have returned and whose changes are not lasting yet.
     pub(super) group: Group,
+    /// Calls whose changes are being synced.
+    pub(super) syncing: Option<Syncing>,
     /// Until when, and for how long, each call is made lasting by itself.
     apart: Duration,
     apart_until: Option<Instant>,
@@ -45,18 +51,32 @@ impl std::fmt::Debug for Slot {
 }
 
 impl Slot {
-    pub(super) fn new(program: Program) -> Self {
+    /// A place for instances of a program; `serving` is told the number of each that serves, and 0 for none.
+    pub(super) fn new(program: Program, serving: Arc<AtomicU64>) -> Self {
         Self {
             program,
             running: None,
+            serving,
             last_instance: 0,
             group: Group::default(),
+            syncing: None,
             apart: Duration::ZERO,
             apart_until: None,
             started: false,
             strikes: 0,
             not_before: None,
         }
+    }
+
+    /// Notes that the instance serves.
+    pub(super) fn serve(&self) {
+        self.serving.store(self.last_instance, Ordering::Relaxed);
+    }
+
+    /// Drops the instance.
+    pub(super) fn clear(&mut self) {
+        self.serving.store(0, Ordering::Relaxed);
+        self.running = None;
     }
 
     /// Lets what the next call changes be made lasting with what others change, unless that has just gone wrong.
@@ -74,13 +94,23 @@ impl Slot {
             .is_some_and(|running| running.store.data().is_open)
     }
 
-    /// Takes the calls whose changes have been made lasting.
-    pub(super) fn close_group(&mut self) -> Group {
+    /// Lets the next call leave its last sync to the host.
+    pub(super) fn let_sync_be_left(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.store.data_mut().syncs.may_be_left = true;
+        }
+    }
+
+    /// Notes that the calls that wait are committed; their changes last when the disk is synced.
+    pub(super) fn close_group(&mut self) {
         self.apart = Duration::ZERO;
         if let Some(running) = &mut self.running {
             running.store.data_mut().is_open = false;
         }
-        std::mem::take(&mut self.group)
+        self.syncing = Some(Syncing {
+            group: std::mem::take(&mut self.group),
+            making: None,
+        });
     }
 
     /// What has gone wrong does not count any more.
@@ -94,6 +124,13 @@ impl Slot {
         self.apart = self.apart.saturating_mul(2).clamp(APART, LONGEST_APART);
         self.apart_until = Some(Instant::now() + self.apart);
     }
+}
+
+/// Calls that wait for the disk only.
+pub(super) struct Syncing {
+    pub(super) group: Group,
+    /// None while the sync is not begun.
+    pub(super) making: Option<Arc<Making>>,
 }
 
 /// A living instance.

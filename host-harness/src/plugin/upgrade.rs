@@ -193,7 +193,7 @@ impl PluginActor {
         };
         slot.program = old;
         slot.forget_failures();
-        slot.running = None;
+        slot.clear();
         self.queue.clear();
         let exchanged = files::exchange(&copy, &self.grants.directory).map_err(|error| CallError::Host(error.into()));
         let restored = match exchanged {
@@ -212,7 +212,7 @@ impl PluginActor {
     /// Stops the instance as it is. Nobody is told: its connections and messages are the next one's.
     async fn halt(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
         self.ensure_running(slot).await?;
-        self.commit_group(slot).await?;
+        self.make_lasting(slot).await?;
         let (stopped, _untold) = self
             .enter(
                 slot,
@@ -221,7 +221,7 @@ impl PluginActor {
                 |result| result,
             )
             .await?;
-        slot.running = None;
+        slot.clear();
         self.queue.clear();
         stopped.map_err(CallError::Channel)
     }

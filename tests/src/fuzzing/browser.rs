@@ -71,7 +71,7 @@ impl Browser {
     /// A request that is answered at once.
     pub(super) async fn get(&self, plugin: &Arc<PluginActor>, target: &str) -> Response {
         let request = self.request("GET", target, &[], "").unwrap();
-        match plugin.http(request, &Arc::default()).await {
+        match plugin.http(&request, &Arc::default()).await {
             Ok(HttpAnswer::Complete(response)) => response,
             other => panic!("GET {target}: {other:?}"),
         }

@@ -132,7 +132,7 @@ impl<'a> Run<'a> {
         self.account.tells(&body);
         let sent = self.account.sent_in(&request);
         let path = request.inner.uri().path().to_owned();
-        let answer = self.world.plugin.http(request, &Arc::default()).await;
+        let answer = self.world.plugin.http(&request, &Arc::default()).await;
         let (wire, held) = match answer.unwrap() {
             HttpAnswer::Complete(response) => {
                 self.answered(browser, &path, &sent, &response, method == "HEAD").await;
