@@ -15,7 +15,7 @@ export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-
 export PATH := $(abspath $(TARGET_DIR))/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test screenshots crashes fuzz deny sbom lint clean setup component fixtures
+.PHONY: help run build test screenshots crashes soak fuzz deny sbom lint clean setup component fixtures
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,13 @@ crashes: CRASHES ?= 2000
 crashes: build ## Kill the harness 2000 times, or CRASHES=number, and look for what was lost
 	@./setup test
 	CRASHES=$(CRASHES) $(CARGO) test $(NATIVE) --test crashes -- --nocapture
+
+soak: SOAK_SECONDS ?= 600
+soak: build ## Replace the plugin under fifty friends, then let all go wrong for SOAK_SECONDS (600)
+	@./setup test
+	@./setup soak
+	UPGRADES=60 UPGRADE_FRIENDS=50 $(CARGO) test $(NATIVE) --test upgrades crowd -- --nocapture
+	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test $(NATIVE) --test crashes soak -- --nocapture
 
 # Sanitizers need Rust's nightly build, and the component has none to gain: WebAssembly is its sandbox.
 fuzz: component ## Look for requests that break the plugin, for FUZZ_SECONDS (60)

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::backup::swap;
+use crate::plugin::Before;
 
 /// Bytes of a secret that is made here: as many as the widest key in use needs.
 const SECRET_BYTES: usize = 32;
@@ -127,10 +128,10 @@ impl DataDir {
         fs::read_dir(self.plugin()).is_ok_and(|mut entries| entries.next().is_none())
     }
 
-    /// Takes the directory for this process.
+    /// Takes the directory for this process. What an upgrade that was cut off has made of the plugin's files is undone.
     ///
     /// # Errors
-    /// When another process has it.
+    /// When another process has it, or the files cannot be put back.
     pub fn lock(&self) -> Result<DataLock, DataDirError> {
         let path = self.root.join("lock");
         let opened = OpenOptions::new()
@@ -158,6 +159,12 @@ impl DataDir {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(io_error("writing", &path))?;
+        let before = Before::of(&self.plugin());
+        let put_back = before.put_back();
+        if put_back.map_err(io_error("undoing an upgrade of", &self.plugin()))? {
+            tracing::warn!("an upgrade was cut off: the plugin's files are as they were before it");
+        }
+        before.tidy();
         Ok(DataLock { _file: file })
     }
 

@@ -1,4 +1,4 @@
-//! Directories as a whole: copied, exchanged and removed. What a plugin has put into its directory is not followed out of it.
+//! Directories as a whole: copied, moved and removed. What a plugin has put into its directory is not followed out of it.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -27,18 +27,6 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     File::open(to)?.sync_all()
-}
-
-/// Lets two directories of one file system change their names, both or neither, and lastingly.
-///
-/// # Errors
-/// What the system says; nothing has changed then.
-pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
-    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?;
-    match one.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
 }
 
 /// Gives a file or directory another name on the same file system that nothing has yet, lastingly.
@@ -80,21 +68,5 @@ mod tests {
         assert_eq!(fs::read_to_string(to.join("inner/file")).unwrap(), "own");
         assert_eq!(fs::read_link(to.join("link")).unwrap(), Path::new("../foreign"));
         assert!(copy_dir(&from, &to).is_err(), "nothing is written over");
-    }
-
-    #[test]
-    fn directories_change_their_names() {
-        let root = tempfile::tempdir().unwrap();
-        let (one, other) = (root.path().join("one"), root.path().join("other"));
-        for path in [&one, &other] {
-            fs::create_dir(path).unwrap();
-            fs::write(path.join("name"), path.file_name().unwrap().as_encoded_bytes()).unwrap();
-        }
-        exchange(&one, &other).unwrap();
-        assert_eq!(fs::read_to_string(one.join("name")).unwrap(), "other");
-        assert_eq!(fs::read_to_string(other.join("name")).unwrap(), "one");
-        remove_dir(&one).unwrap();
-        remove_dir(&one).unwrap();
-        assert!(!one.exists());
     }
 }

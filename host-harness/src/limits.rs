@@ -90,7 +90,7 @@ limits! {
     calls_per_commit: usize = 256,
     /// Calls that wait for the instance. At 50 µs each the last one waits a twentieth of a second.
     waiting_calls: usize = 1_000,
-    /// Bytes that one call may hand to the host's imports together; a wider one traps.
+    /// Bytes that the plugin may hand to the host at once, to an import or as an answer; what is wider traps.
     hostcall_bytes: usize = 16 << 20,
     /// Bytes of a published frame. A chat message is at most 64 KiB and twice that when rendered and escaped.
     frame_bytes: usize = 512 << 10,
@@ -118,7 +118,7 @@ limits! {
     connections_per_address: usize = 500,
     /// HTTP/2 streams of one connection: the fewest that its standard advises (RFC 9113, section 6.5.2).
     streams_per_connection: usize = 100,
-    /// Bytes of a request's head. Browsers and proxies send no more than 32 KiB.
+    /// Bytes of a request's head, at least 8 KiB. Browsers and proxies send no more than 32 KiB.
     head_bytes: usize = 64 << 10,
     /// Time for a TLS handshake, which is a few hundred milliseconds on a bad line.
     handshake: Duration = Duration::from_secs(10),

@@ -397,6 +397,22 @@ mod tests {
     }
 
     #[test]
+    fn bytes_wait_up_to_their_bound_and_beyond_it_the_reader_is_cut() {
+        let hub = PushHub::new(&Limits {
+            held_bytes: 2_000,
+            ..Limits::default()
+        });
+        let slow = hold(&hub, &["john"]);
+        let frame = Bytes::from(vec![0; 1_000]);
+        hub.publish("john", &frame, NOW);
+        hub.publish("john", &frame, NOW);
+        assert!(matches!(next(&slow), Some(Next::Frame(_))));
+        hub.publish("john", &frame, NOW);
+        hub.publish("john", &Bytes::from_static(b"x"), NOW);
+        assert!(matches!(next(&slow), Some(Next::End(End::Cut))));
+    }
+
+    #[test]
     fn what_is_released_late_is_not_for_who_came_after_it() {
         let hub = PushHub::new(&Limits::default());
         let early = hold(&hub, &["john"]);

@@ -1,6 +1,7 @@
 //! A running harness.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::Command;
 
 use rustix::process::Signal;
 
@@ -35,6 +36,19 @@ impl Harness {
         let arguments = [&["serve", "--port", &port_argument], arguments].concat();
         let mut command = data.command(&arguments);
         command.env("RUST_LOG", LOG);
+        Self::run(data, port, command)
+    }
+
+    /// Serves `data` on a free port, logging only what an owner sees: for tests that would log more than fits in memory.
+    /// `prepare` may change the environment of the program.
+    pub fn start_quietly(data: &Data, arguments: &[&str], prepare: impl FnOnce(&mut Command)) -> Self {
+        let arguments = [&["serve", "--port", "0"], arguments].concat();
+        let mut command = data.command(&arguments);
+        prepare(&mut command);
+        Self::run(data, 0, command)
+    }
+
+    fn run(data: &Data, port: u16, command: Command) -> Self {
         let process = Process::start(command);
         let ready = process.stdout.find(|line| line.starts_with(READY));
         let ready = ready.unwrap_or_else(|| {

@@ -22,6 +22,7 @@ pub mod fuzzing;
 mod harness;
 mod invite;
 mod lines;
+pub mod log;
 mod model;
 mod owner;
 mod process;
@@ -32,6 +33,7 @@ mod secrets;
 mod socket;
 mod sse;
 mod terminal;
+mod twin;
 
 pub use agent::{Gate, Gates, Script};
 pub use answer::Answer;
@@ -55,6 +57,7 @@ pub use socket::{Received, Socket};
 pub use sse::{Event, Parser};
 pub use terminal::Terminal;
 pub use tungstenite::Message;
+pub use twin::twin;
 
 /// Time after which what has not happened is taken to never happen. Far above what anything here takes, so that a
 /// busy machine fails no test.

@@ -25,7 +25,7 @@ impl Owner {
     /// Sends a friend a message of the agent's own, and gives what the harness reports of it.
     ///
     /// # Errors
-    /// When no harness runs there, or it ends before it has reported.
+    /// When no harness runs there, or it ends before it has reported; and the refusal.
     pub fn nudge(&self, user: &str, text: &str) -> io::Result<String> {
         self.ask(&json!({ "nudge": { "user": user, "text": text, "source": "test", "priority": "normal" } }))
     }
@@ -50,7 +50,7 @@ impl Owner {
         let answer: Value = serde_json::from_str(&line)?;
         match answer["Ok"].as_str() {
             Some(report) => Ok(report.to_owned()),
-            None => panic!("refused: {answer}"),
+            None => Err(io::Error::other(format!("refused: {answer}"))),
         }
     }
 }

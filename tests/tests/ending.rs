@@ -72,3 +72,25 @@ fn connections_that_ask_for_nothing_are_no_obstacle() {
     assert_eq!(harness.wait().code, Some(0));
     drop((idle, begun));
 }
+
+#[test]
+fn an_answer_that_takes_too_long_is_begun_anew_after_the_next_start() {
+    let gates = Gates::new();
+    let mut gate = gates.close("john");
+    let data = Data::new().with_config("[limits]\ndrain = \"100ms\"\n");
+    let harness = data.serve(&["--agent", &gates.agent()]);
+    let john = harness.friend("john");
+    let mut answer = john.say("take your time");
+    answer.until("status");
+    harness.signal(Signal::TERM);
+    let outcome = harness.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stderr.contains("the agent is still busy"), "{outcome:?}");
+
+    let harness = data.serve(&["--agent", &gates.agent()]);
+    let mut feed = john.at(&harness).feed();
+    // Should the first agent still be there, it gets one, and nobody hears it.
+    gate.let_one_through();
+    gate.let_one_through();
+    assert_eq!(feed.until("reply")["text"], "You said: take your time");
+}

@@ -8,7 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
-use friends_chat_tests::{Data, Friend, Gates, Harness};
+use std::fs;
+use std::process::Command;
+
+use friends_chat_tests::{Data, Friend, Gates, Harness, Process};
 use serde_json::json;
 
 #[test]
@@ -69,5 +72,19 @@ fn a_page_that_comes_back_gets_what_it_missed() {
     ] {
         let mut feed = friends_chat_tests::Events::read(john.request("GET", &target, &headers, b""));
         assert_eq!(feed.until("nudge")["content"], "two");
+    }
+}
+
+#[test]
+fn a_database_of_a_later_version_is_left_as_it_is() {
+    let data = Harness::start().stop();
+    let mut later = Command::new("sqlite3");
+    later.arg(data.database()).arg("PRAGMA user_version = 99");
+    Process::start(later).wait().success();
+    let before = fs::read(data.database()).unwrap();
+    for command in [&["serve", "--port", "0"][..], &["invite", "john"], &["list"]] {
+        let refusal = data.run(command).failure();
+        assert!(refusal.contains("later version"), "{refusal}");
+        assert_eq!(fs::read(data.database()).unwrap(), before);
     }
 }

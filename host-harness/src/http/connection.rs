@@ -19,9 +19,8 @@ use tokio::time::{Instant, interval_at, timeout};
 use super::cache::Cache;
 use super::client_address::Proxies;
 use super::patience::Patient;
-use super::respond::{going_away, respond};
+use super::respond::{Line, going_away, respond};
 use super::server::Phase;
-use super::socket::Handover;
 use super::tls::{H2, Tls};
 use crate::plugin::PluginActor;
 
@@ -35,6 +34,9 @@ const PING: Duration = Duration::from_secs(20);
 /// Bytes that an HTTP/2 client may send ahead on one stream, and on all of a connection.
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
+
+/// Fewest bytes of a request's head that the server of HTTP/1.1 takes as a bound.
+const LEAST_HEAD_BYTES: usize = 8 << 10;
 
 /// What the connections of a server have in common.
 #[derive(Debug, Clone)]
@@ -97,24 +99,23 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // A stream that is cut ends its connection from here: its body is not asked for while its client does not read.
-    let cut = Arc::new(Notify::new());
-    let handover = Handover::default();
+    let line = Arc::new(Line::default());
     let service = service_fn(|request: Request<Incoming>| {
-        let (front, cut, handover) = (front.clone(), Arc::clone(&cut), Arc::clone(&handover));
+        let (front, line) = (front.clone(), Arc::clone(&line));
         async move {
             if front.is_closing() {
                 return Ok(going_away());
             }
             let client = front.proxies.client(peer, request.headers());
             let (alive, _) = oneshot::channel();
-            Ok::<_, Infallible>(respond(&front.plugin, &front.cache, request, client, &cut, &handover, alive).await)
+            Ok::<_, Infallible>(respond(&front.plugin, &front.cache, request, client, &line, alive).await)
         }
     });
     let limits = front.plugin.limits();
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head)
-        .max_buf_size(limits.head_bytes);
+        .max_buf_size(limits.head_bytes.max(LEAST_HEAD_BYTES));
     let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(connection);
     let mut is_ending = false;
@@ -126,16 +127,16 @@ where
                 }
                 break;
             }
-            () = cut.notified() => return,
+            () = line.cut.notified() => return,
             () = front.closing(), if !is_ending => {
                 is_ending = true;
                 connection.as_mut().graceful_shutdown();
             }
         }
     }
-    let socket = handover.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let socket = line.handover.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(socket) = socket {
-        socket.run(&front.plugin, &cut).await;
+        socket.run(&front.plugin, &line.cut).await;
     }
 }
 
@@ -160,13 +161,12 @@ where
                 return Ok(going_away());
             }
             let client = front.proxies.client(peer, request.headers());
-            let cut = Arc::new(Notify::new());
+            let line = Line::default();
             let (alive, mut gone) = oneshot::channel();
-            let handover = Handover::default();
-            let response = respond(&front.plugin, &front.cache, request, client, &cut, &handover, alive).await;
+            let response = respond(&front.plugin, &front.cache, request, client, &line, alive).await;
             if matches!(gone.try_recv(), Err(TryRecvError::Empty)) {
                 let patience = front.plugin.limits().write;
-                tokio::spawn(end_unread(gone, cut, patience, unread, activity));
+                tokio::spawn(end_unread(gone, line.cut, patience, unread, activity));
             }
             Ok::<_, Infallible>(response)
         }

@@ -1,6 +1,7 @@
 //! The web side: takes requests from sockets, in full and within bounds, and writes what the plugin answers.
 
 mod cache;
+mod carrier;
 mod client_address;
 mod connection;
 mod held;

@@ -12,13 +12,24 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::Notify;
 
 use super::cache::Cache;
+use super::carrier::Carrier;
 use super::held::{Alive, HeldBody};
 use super::response::{self, Body};
 use super::shape;
 use super::socket::{self, Handover};
 use crate::limits::Limits;
-use crate::plugin::{self, HttpAnswer, PluginActor};
+use crate::plugin::{self, CallError, HttpAnswer, PluginActor};
 use crate::push::{End, Held};
+
+/// What the requests on a connection share, of which one follows another; on one of HTTP/2 each has its own.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// Told when what is held is cut.
+    pub(super) cut: Arc<Notify>,
+    /// Where a connection that becomes a WebSocket is left for when its handshake has been written.
+    pub(super) handover: Handover,
+    calls: Carrier<Result<(Request<Bytes>, HttpAnswer), CallError>>,
+}
 
 /// Answers a request. A held stream keeps `alive` to its end.
 pub(super) async fn respond(
@@ -26,8 +37,7 @@ pub(super) async fn respond(
     cache: &Cache,
     request: Request<Incoming>,
     client: IpAddr,
-    cut: &Arc<Notify>,
-    handover: &Handover,
+    line: &Line,
     alive: Alive,
 ) -> Response<Body> {
     let version = request.version();
@@ -36,7 +46,7 @@ pub(super) async fn respond(
         Err(sentence) => return misshapen(sentence, version),
     };
     if socket::is_handshake(&request) {
-        return socket::shake_hands(plugin, request, client, cut, handover).await;
+        return socket::shake_hands(plugin, request, client, line).await;
     }
     let generation = plugin.generation();
     if request.body().is_end_stream()
@@ -48,20 +58,25 @@ pub(super) async fn respond(
         Ok(inner) => plugin::Request { inner, client },
         Err(refusal) => return *refusal,
     };
-    match plugin.http(&request, cut).await {
-        Ok(HttpAnswer::Complete(answer)) => match response::whole(answer) {
+    let (asked, cut) = (Arc::clone(plugin), Arc::clone(&line.cut));
+    let call = async move {
+        let answer = asked.http(&request, &cut).await?;
+        Ok((request.inner, answer))
+    };
+    match line.calls.carry(call).await {
+        Ok((request, HttpAnswer::Complete(answer))) => match response::whole(answer) {
             Some(answer) => {
-                cache.keep(generation, &request.inner, &answer);
+                cache.keep(generation, &request, &answer);
                 response::sent(answer)
             }
             None => response::unfit(),
         },
-        Ok(HttpAnswer::Stream(answer, held)) => {
+        Ok((_, HttpAnswer::Stream(answer, held))) => {
             let beginning = answer.body.clone();
             response::with_body(answer, Either::Right(HeldBody::new(beginning, held, alive)))
         }
-        Ok(HttpAnswer::Later(fallback, held)) => later(fallback, held).await,
-        Ok(HttpAnswer::Full) => response::full(),
+        Ok((_, HttpAnswer::Later(fallback, held))) => later(fallback, held).await,
+        Ok((_, HttpAnswer::Full)) => response::full(),
         Err(error) => response::no_answer(&error),
     }
 }

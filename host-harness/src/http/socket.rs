@@ -21,6 +21,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
+use super::carrier::Carrier;
+use super::respond::Line;
 use super::response::{self, Body};
 use crate::plugin::{self, Accepted, PluginActor, SocketAnswer};
 use crate::push::{End, Held, Next, Reason};
@@ -36,8 +38,8 @@ const CLOSING: Duration = Duration::from_secs(2);
 
 static LAST_CONNECTION: AtomicU64 = AtomicU64::new(0);
 
-/// Where a connection that becomes a WebSocket is left for when its handshake has been written.
-pub(super) type Handover = Arc<Mutex<Option<Socket>>>;
+/// A place for a WebSocket.
+pub(super) type Handover = Mutex<Option<Socket>>;
 
 /// An accepted WebSocket.
 #[derive(Debug)]
@@ -63,13 +65,12 @@ pub(super) fn is_handshake(request: &Request<Incoming>) -> bool {
     request.method() == Method::GET && names(UPGRADE, "websocket") && names(CONNECTION, "upgrade")
 }
 
-/// Answers a handshake, and leaves the socket in `handover` if the plugin accepts it.
+/// Answers a handshake, and leaves the socket in `line` if the plugin accepts it.
 pub(super) async fn shake_hands(
     plugin: &Arc<PluginActor>,
     mut request: Request<Incoming>,
     client: std::net::IpAddr,
-    cut: &Arc<Notify>,
-    handover: &Handover,
+    line: &Line,
 ) -> Response<Body> {
     let Some(accept) = accept_key(request.headers()) else {
         let mut refusal = response::error(
@@ -88,7 +89,9 @@ pub(super) async fn shake_hands(
         inner: request.map(|_| Bytes::new()),
         client,
     };
-    match plugin.socket_open(connection, request, cut).await {
+    let (asked, cut) = (Arc::clone(plugin), Arc::clone(&line.cut));
+    let opening = async move { asked.socket_open(connection, request, &cut).await };
+    match Carrier::default().carry(opening).await {
         Ok(SocketAnswer::Accepted(messages, held, accepted)) => {
             let socket = Socket {
                 accepted,
@@ -96,7 +99,7 @@ pub(super) async fn shake_hands(
                 messages,
                 held,
             };
-            *handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+            *line.handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
             switching(accept)
         }
         Ok(SocketAnswer::Refused(answer)) => response::complete(answer),
@@ -130,8 +133,10 @@ impl Socket {
     /// Holds the WebSocket until either side ends it or it is cut.
     pub(super) async fn run(mut self, plugin: &Arc<PluginActor>, cut: &Notify) {
         tokio::select! {
-            () = self.hold(plugin) => {}
+            // Looked at first: nothing is cut in the middle of a call, which is not to be given up for one that was before.
+            biased;
             () = cut.notified() => {}
+            () = self.hold(plugin) => {}
         }
         if let Err(error) = plugin.socket_closed(*self.accepted).await {
             tracing::debug!(%error, "saying that a socket is gone");

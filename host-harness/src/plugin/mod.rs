@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 mod actor;
+mod before;
 mod bindings;
 mod bounds;
 mod calls;
@@ -25,6 +26,7 @@ mod syncs;
 mod upgrade;
 
 pub use actor::PluginActor;
+pub(crate) use before::Before;
 pub use bindings::exports::tinyclaw::plugin::channel::{
     Delivery, Entry, Error as ChannelError, Metadata, OutboundMessage, Priority, Role,
 };

@@ -2,8 +2,8 @@
 //!
 //! The new program is compiled and tried beside the running one, on files of its own. Then the agent is let finish what it
 //! is saying, the old instance stops, its files are copied, and the new one starts on them, all before the next call is made.
-//! If it does not start or does not answer, files and program are put back as they were: nobody has used the new ones. Calls
-//! that come meanwhile wait. An answer that takes the agent longer than the drain's bound is begun anew.
+//! If it does not start or does not answer, files and program are put back as they were: nobody has used the new ones; so
+//! are the files if the harness ends in the middle. Calls that come meanwhile wait. An answer that takes the agent longer than the drain's bound is begun anew.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinError;
 
 use super::actor::PluginActor;
+use super::before::Before;
 use super::slot::Slot;
 use super::{CallError, Grants, LoadError, Metadata, Program};
 use crate::agent::{Agent, AgentQueue, Answering, Piece, Turn};
@@ -140,7 +141,7 @@ impl PluginActor {
 
     /// Starts the program on files of its own, with nobody to talk to.
     async fn trial(&self, program: Program) -> Result<Metadata, UpgradeError> {
-        let directory = beside(&self.grants.directory, "trial");
+        let directory = Before::of(&self.grants.directory).trial();
         let grants = Grants {
             capabilities: self.grants.capabilities.clone(),
             directory: directory.clone(),
@@ -178,34 +179,41 @@ impl PluginActor {
         let begun = Instant::now();
         let mut slot = self.slot.lock().await;
         self.halt(&mut slot).await?;
-        let copy = beside(&self.grants.directory, "before");
-        let copied = self.copy_files(copy.clone()).await;
-        if let Err(error) = copied {
+        let before = Before::of(&self.grants.directory);
+        if let Err(error) = on_files(&before, Before::keep).await {
             self.ensure_running(&mut slot).await?;
             return Err(UpgradeError::Copy(error));
         }
         let old = std::mem::replace(&mut slot.program, program);
-        let Err(failed) = self.begin(&mut slot).await else {
+        let forgotten = match self.begin(&mut slot).await {
+            Ok(()) => on_files(&before, Before::forget).await.map_err(host_error),
+            Err(failed) => Err(failed),
+        };
+        let Err(failed) = forgotten else {
             let pause = begun.elapsed();
             drop(slot);
-            remove_later(copy);
+            tidy(before).await;
             return Ok(pause);
         };
         slot.program = old;
         slot.forget_failures();
         slot.clear();
         self.queue.clear();
-        let exchanged = files::exchange(&copy, &self.grants.directory).map_err(|error| CallError::Host(error.into()));
-        let restored = match exchanged {
-            Ok(()) => self.ensure_running(&mut slot).await,
-            Err(error) => Err(error),
+        let restored = match on_files(&before, Before::put_back).await {
+            Ok(_) => self.ensure_running(&mut slot).await,
+            Err(error) => Err(host_error(error)),
         };
         match restored {
             Ok(()) => {
-                remove_later(copy);
+                drop(slot);
+                tidy(before).await;
                 Err(UpgradeError::Failed(failed))
             }
-            Err(source) => Err(UpgradeError::NotRestored { failed, source, copy }),
+            Err(source) => Err(UpgradeError::NotRestored {
+                failed,
+                source,
+                copy: before.files(),
+            }),
         }
     }
 
@@ -238,15 +246,6 @@ impl PluginActor {
         )
         .await?;
         Ok(())
-    }
-
-    async fn copy_files(&self, copy: PathBuf) -> io::Result<()> {
-        let directory = self.grants.directory.clone();
-        let copying = move || {
-            files::remove_dir(&copy)?;
-            files::copy_dir(&directory, &copy)
-        };
-        tokio::task::spawn_blocking(copying).await.map_err(io::Error::other)?
     }
 }
 
@@ -286,17 +285,24 @@ async fn try_out(engine: Arc<Engine>, program: Program, grants: Grants, limits: 
     Ok(metadata)
 }
 
-/// A directory next to the plugin's, which the plugin cannot see.
-fn beside(directory: &Path, what: &str) -> PathBuf {
-    directory.with_extension(what)
+/// Does something with the files beside the thread.
+async fn on_files<T: Send + 'static>(
+    before: &Before,
+    what: impl FnOnce(&Before) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let before = before.clone();
+    tokio::task::spawn_blocking(move || what(&before))
+        .await
+        .map_err(io::Error::other)?
 }
 
-fn remove_later(directory: PathBuf) {
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = files::remove_dir(&directory) {
-            tracing::warn!(%error, "removing {}", directory.display());
-        }
-    });
+async fn tidy(before: Before) {
+    // What lies there for longer is removed by the next start.
+    let _ = tokio::task::spawn_blocking(move || before.tidy()).await;
+}
+
+fn host_error(error: io::Error) -> CallError {
+    CallError::Host(error.into())
 }
 
 fn given_up(error: JoinError) -> UpgradeError {

@@ -4,15 +4,23 @@ use std::collections::VecDeque;
 use std::io;
 
 use fastrand::Rng;
+use friends_chat_tests::log::{self, Log};
 use friends_chat_tests::{Answer, Events, Friend};
 use serde_json::{Value, json};
 
-use crate::log::{self, Log};
 use crate::stage::{Life, Stage};
 
-/// Chats until the last harness serves, and then hears out what is not answered yet. Gives the number of messages
-/// that were taken.
-pub(crate) fn chat(stage: &Stage, friend: &Friend, rng: &mut Rng) -> u64 {
+/// What a friend was told.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The number of messages that were taken.
+    pub(crate) taken: u64,
+    /// Those that the agent could not answer.
+    pub(crate) failed: Vec<u64>,
+}
+
+/// Chats until nothing new is to begin, and then hears out what is not answered yet.
+pub(crate) fn chat(stage: &Stage, friend: &Friend, rng: &mut Rng) -> Told {
     let _part = stage.part();
     let mut chat = Chat {
         stage,
@@ -20,14 +28,21 @@ pub(crate) fn chat(stage: &Stage, friend: &Friend, rng: &mut Rng) -> u64 {
         friend: friend.at_address(stage.first().address),
         taken: 0,
         unheard: VecDeque::new(),
+        failed: Vec::new(),
     };
     while !stage.is_last() {
+        if stage.is_resting() {
+            chat.hear_all();
+            stage.rest();
+        }
         chat.say_next(rng.bool());
     }
-    while !chat.unheard.is_empty() {
-        chat.hear_oldest();
+    chat.hear_all();
+    chat.failed.sort_unstable();
+    Told {
+        taken: chat.taken,
+        failed: chat.failed,
     }
-    chat.taken
 }
 
 struct Chat<'a> {
@@ -37,6 +52,7 @@ struct Chat<'a> {
     taken: u64,
     /// Messages that were taken and whose answer was not heard.
     unheard: VecDeque<u64>,
+    failed: Vec<u64>,
 }
 
 impl Chat<'_> {
@@ -60,10 +76,16 @@ impl Chat<'_> {
         }
     }
 
+    fn hear_all(&mut self) {
+        while !self.unheard.is_empty() {
+            self.hear_oldest();
+        }
+    }
+
     /// Asks for the oldest answer that was not heard, by saying the same message under the same name again.
     fn hear_oldest(&mut self) {
         let Some(number) = self.unheard.front().copied() else {
-            return;
+            return self.stage.come_again("all is heard, and still it is too much");
         };
         match self.say(number) {
             Ok(Some(answer)) => {
@@ -71,7 +93,8 @@ impl Chat<'_> {
                     self.move_on(&error);
                 }
             }
-            Ok(None) => panic!("{number} was taken before"),
+            // However often it is said again, which counts.
+            Ok(None) => self.stage.come_again("a message that was taken before"),
             Err(error) => self.move_on(&error),
         }
     }
@@ -81,13 +104,19 @@ impl Chat<'_> {
         let text = log::message(number);
         let body = json!({ "message": text, "id": text, "stream": true }).to_string();
         let headers = [("content-type", "application/json")];
-        let incoming = self
-            .friend
-            .try_request("POST", "/api/chat", &headers, body.as_bytes())?;
-        if incoming.status == 429 {
-            Answer::try_read(incoming)?;
-            return Ok(None);
-        }
+        let incoming = loop {
+            let incoming = self
+                .friend
+                .try_request("POST", "/api/chat", &headers, body.as_bytes())?;
+            match incoming.status {
+                503 => self.stage.come_again(Answer::try_read(incoming)?.text()),
+                429 => {
+                    Answer::try_read(incoming)?;
+                    return Ok(None);
+                }
+                _ => break incoming,
+            }
+        };
         let mut answer = Events::read(incoming);
         match next(&mut answer)? {
             Some(event) if event["type"] == "accepted" => Ok(Some(answer)),
@@ -101,6 +130,12 @@ impl Chat<'_> {
             match next(&mut answer)? {
                 Some(event) if event["type"] == "text" => said.push_str(event["content"].as_str().unwrap()),
                 Some(event) if event["type"] == "done" => break,
+                Some(event) if event["type"] == "restarted" && self.stage.heals() => said.clear(),
+                Some(event) if event["type"] == "error" && self.stage.heals() => {
+                    self.failed.push(number);
+                    self.unheard.retain(|unheard| *unheard != number);
+                    return Ok(());
+                }
                 other => panic!("{number} got {other:?} after {said:?}"),
             }
             self.stage.see();

@@ -14,17 +14,21 @@
 )]
 
 mod chatting;
-mod log;
+mod clock;
+mod guests;
 mod page;
+mod soak;
 mod stage;
 
+use std::io;
 use std::time::Duration;
 
 use fastrand::Rng;
+use friends_chat_tests::log::{self, Log};
 use friends_chat_tests::{Data, Friend, Harness, Owner, Process};
 use serde_json::Value;
 
-use log::Log;
+use chatting::Told;
 use page::Page;
 use stage::{Life, Stage};
 
@@ -75,17 +79,17 @@ fn what_was_answered_for_survives_every_kill() {
             .collect();
         // Everybody has heard every answer: what comes now is the last event of each feed.
         let mut ends = Vec::new();
-        for ((taken, page), (name, nudged)) in chats.into_iter().zip(FRIENDS.into_iter().zip(nudges)) {
+        for ((told, page), (name, nudged)) in chats.into_iter().zip(FRIENDS.into_iter().zip(nudges)) {
             owner.nudge(name, &log::nudge(GOODBYE)).unwrap();
-            ends.push((taken, nudged, page.join().unwrap()));
+            ends.push((told, nudged, page.join().unwrap()));
         }
         (harness, ends)
     });
     let entries: usize = ends.iter().map(|(_, _, page)| page.entries.len()).sum();
-    let messages: u64 = ends.iter().map(|(taken, ..)| taken).sum();
+    let messages: u64 = ends.iter().map(|(told, ..)| told.taken).sum();
     eprintln!("{messages} messages were taken, {entries} entries are in the log");
-    for (friend, (taken, nudged, page)) in friends.iter().zip(ends) {
-        check(&friend.at(&harness), taken, &nudged, &page);
+    for (friend, (told, nudged, page)) in friends.iter().zip(ends) {
+        check(&friend.at(&harness), &told, &nudged, &page);
     }
     assert_eq!(harness.stop().integrity(), "ok");
 }
@@ -138,6 +142,9 @@ fn nudge(stage: &Stage, owner: &Owner, rng: &mut Rng) -> [Vec<u64>; FRIENDS.len(
         if stage.is_last() {
             break;
         }
+        if stage.is_resting() {
+            stage.rest();
+        }
         // Between what the others do, so that they come to something, too.
         stage.wait_for_more(rng.u64(..MOST_BETWEEN_NUDGES));
         let friend = rng.usize(..FRIENDS.len());
@@ -146,6 +153,8 @@ fn nudge(stage: &Stage, owner: &Owner, rng: &mut Rng) -> [Vec<u64>; FRIENDS.len(
                 reported[friend].push(number);
                 stage.see();
             }
+            // What refuses one was not killed.
+            Err(refusal) if refusal.kind() == io::ErrorKind::Other => stage.come_again(&refusal.to_string()),
             Err(failure) => life = stage.after(life, &failure),
         }
     }
@@ -153,12 +162,15 @@ fn nudge(stage: &Stage, owner: &Owner, rng: &mut Rng) -> [Vec<u64>; FRIENDS.len(
 }
 
 /// Compares what a friend was told with what the harness tells now.
-fn check(friend: &Friend, taken: u64, nudged: &[u64], page: &Page) {
+fn check(friend: &Friend, told: &Told, nudged: &[u64], page: &Page) {
     let log = Log::whole(friend);
     let found = log.check();
-    let all: Vec<u64> = (0..taken).collect();
+    let all: Vec<u64> = (0..told.taken).collect();
     assert_eq!(found.messages, all, "taken once each");
-    assert_eq!(found.answered, all, "answered once each");
+    let mut ended = [&found.answered[..], &found.failed[..]].concat();
+    ended.sort_unstable();
+    assert_eq!(ended, all, "answered once each, or failed");
+    assert_eq!(found.failed, told.failed, "and its friend was told");
     let lost: Vec<&u64> = nudged.iter().filter(|number| !found.nudges.contains(number)).collect();
     assert!(lost.is_empty(), "nudges are lost: {lost:?}");
 

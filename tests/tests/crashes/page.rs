@@ -29,7 +29,8 @@ pub(crate) fn follow(stage: &Stage, friend: &Friend, rng: &mut Rng, goodbye: &st
     loop {
         let friend = friend.at_address(life.address);
         match page.connect(&friend, rng) {
-            Ok(mut feed) => {
+            Ok(Err(refusal)) => stage.come_again(&refusal),
+            Ok(Ok(mut feed)) => {
                 // Broken off or ended, by a kill or because the harness did not want to wait: the page comes back.
                 if page
                     .read(stage, &friend, &mut feed, rng, goodbye)
@@ -48,14 +49,18 @@ impl Page {
         self.entries.last().map_or(0, |entry| entry["id"].as_i64().unwrap())
     }
 
-    fn connect(&self, friend: &Friend, rng: &mut Rng) -> io::Result<Events> {
+    /// The feed from where the page is, or the refusal of one who is to come again.
+    fn connect(&self, friend: &Friend, rng: &mut Rng) -> io::Result<Result<Events, String>> {
         let last = self.last().to_string();
         let incoming = if rng.bool() {
             friend.try_request("GET", "/api/stream", &[("last-event-id", &last)], b"")?
         } else {
             friend.try_request("GET", &format!("/api/stream?after={last}"), &[], b"")?
         };
-        Ok(Events::read(incoming))
+        if matches!(incoming.status, 429 | 503) {
+            return Ok(Err(Answer::try_read(incoming)?.text().to_owned()));
+        }
+        Ok(Ok(Events::read(incoming)))
     }
 
     /// Reads on; gives whether that was all.
@@ -111,6 +116,9 @@ impl Page {
         let body = json!({ "id": mark }).to_string();
         let headers = [("content-type", "application/json")];
         let answer = Answer::try_read(friend.try_request("POST", "/api/seen", &headers, body.as_bytes())?)?;
+        if answer.status == 503 {
+            return Err(io::Error::other(answer.text().to_owned()));
+        }
         assert_eq!(answer.status, 200, "{}", answer.text());
         self.marks = vec![mark];
         Ok(())

@@ -1,11 +1,14 @@
-//! Where everybody meets: which harness serves now, and what was seen of it.
+//! Where everybody meets: which harness serves now, what was seen of it, and when everybody rests.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Condvar, LockResult, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use friends_chat_tests::DEADLINE;
+
+/// Time after which who was told to come again does: sooner than a page, which makes it harder.
+const COME_AGAIN: Duration = Duration::from_millis(50);
 
 /// One run of the harness, from its start to its kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub(crate) struct Life {
 pub(crate) struct Stage {
     state: Mutex<State>,
     changed: Condvar,
+    /// The plugin's instance is lost now and then, and the agent killed: who is told to come again does.
+    heals: bool,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +34,10 @@ struct State {
     is_last: bool,
     /// Somebody has found what must not be.
     failed: bool,
+    /// Everybody who comes to an end with what they do is to rest.
+    is_resting: bool,
+    /// Those who rest.
+    at_rest: usize,
 }
 
 /// Tells the others when its thread panics, so that they do not wait for it.
@@ -36,6 +45,45 @@ struct State {
 pub(crate) struct Part<'a>(&'a Stage);
 
 impl Stage {
+    /// A stage on which more goes wrong than kills.
+    pub(crate) fn that_heals() -> Self {
+        Self {
+            heals: true,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn heals(&self) -> bool {
+        self.heals
+    }
+
+    /// Waits a moment after being told to come again.
+    pub(crate) fn come_again(&self, refusal: &str) {
+        assert!(self.heals, "refused without a reason: {refusal}");
+        std::thread::sleep(COME_AGAIN);
+    }
+
+    /// Lets everybody rest, so many parts, for as long as `meanwhile` takes.
+    pub(crate) fn rest_all<T>(&self, parts: usize, meanwhile: impl FnOnce() -> T) -> T {
+        self.change(|state| state.is_resting = true);
+        self.wait("not everybody rests", |state| (state.at_rest == parts).then_some(()));
+        let done = meanwhile();
+        self.change(|state| state.is_resting = false);
+        done
+    }
+
+    /// Whether everybody is to rest.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.state().is_resting
+    }
+
+    /// Rests with the others.
+    pub(crate) fn rest(&self) {
+        self.change(|state| state.at_rest += 1);
+        self.wait("nobody goes on", |state| (!state.is_resting).then_some(()));
+        self.change(|state| state.at_rest -= 1);
+    }
+
     pub(crate) fn part(&self) -> Part<'_> {
         Part(self)
     }
@@ -59,11 +107,11 @@ impl Stage {
         self.change(|state| state.seen += 1);
     }
 
-    /// Waits until so many more things have happened, or nothing new begins.
+    /// Waits until so many more things have happened, or nothing new begins for the moment.
     pub(crate) fn wait_for_more(&self, more: u64) {
         let enough = self.state().seen + more;
         self.wait("nothing happens", |state| {
-            (state.seen >= enough || state.is_last).then_some(())
+            (state.seen >= enough || state.is_last || state.is_resting).then_some(())
         });
     }
 

@@ -1,6 +1,6 @@
 //! All of a friend's requests and streams share one connection, and do not share their ends.
 
-use friends_chat_tests::Harness;
+use friends_chat_tests::{Data, Friend, Harness};
 
 use super::client::{Browser, next, until};
 
@@ -70,4 +70,47 @@ async fn one_who_asks_and_takes_back_at_once_costs_itself_the_connection() {
     }
     assert!(end.await.unwrap().is_err(), "the harness ended it");
     assert_eq!(john.status()["username"], "john");
+}
+
+/// Says long things until the feed of whoever does not read is cut, which its connection does not survive for longer
+/// than `write`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_not_read_is_cut_and_costs_its_connection() {
+    let (harness, john) = talkative("write = \"2s\"");
+    let mut browser = Browser::clear(&harness, &john).await;
+    let (_, unread) = browser.send("GET", "/api/stream", "").await.unwrap();
+    let mut other = Browser::clear(&harness, &john).await;
+    let (_, mut feed) = other.send("GET", "/api/stream", "").await.unwrap();
+    while !browser.end.is_finished() {
+        say_at_length(&mut other).await;
+        until(&mut feed, "done").await;
+    }
+    drop(unread);
+    assert_eq!(other.ask("GET", "/api/auth/status", "").await.0, 200, "who reads stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_reads_its_cut_stream_to_its_end_keeps_the_connection() {
+    let (harness, john) = talkative("held_frames = 20");
+    let mut browser = Browser::clear(&harness, &john).await;
+    let (_, mut unread) = browser.send("GET", "/api/stream", "").await.unwrap();
+    // More than what the connection takes and the harness keeps.
+    for _ in 0..20 {
+        say_at_length(&mut browser).await;
+    }
+    while next(&mut unread).await.is_some() {}
+    assert_eq!(browser.ask("GET", "/api/auth/status", "").await.0, 200);
+}
+
+/// A harness with these limits, and a friend who may say much.
+fn talkative(limits: &str) -> (Harness, Friend) {
+    let config = format!("[channels.friends]\nmessagesPerMinute = 1000000\n[limits]\n{limits}\n");
+    let harness = Data::new().with_config(&config).serve(&[]);
+    let john = harness.friend("john");
+    (harness, john)
+}
+
+async fn say_at_length(browser: &mut Browser) {
+    let body = serde_json::json!({ "message": "x".repeat(50_000), "stream": false }).to_string();
+    assert_eq!(browser.ask("POST", "/api/chat", body.leak()).await.0, 200);
 }

@@ -27,6 +27,8 @@ pub(crate) fn floods_log() {
     host.text("/11");
     host.assert_told("log_lines_per_call");
     let host = Hostile::serve("floods_log", "log_bytes_per_minute = \"16 KiB\"");
+    host.text("/3");
+    assert!(!host.harness.log().text().contains("met a limit"));
     host.text("/5");
     host.assert_told("log_bytes_per_minute");
 }
@@ -79,6 +81,8 @@ pub(crate) fn floods_queue() {
     assert_eq!(host.text("/wide/1025"), "Some(Error::MessageTooLong(1024))");
     host.assert_told("message_bytes");
     let host = Hostile::serve("floods_queue", "turns_per_minute = 5");
+    assert_eq!(host.text("/5"), "5");
+    assert!(!host.harness.log().text().contains("met a limit"));
     assert_eq!(host.text("/cancel/1000000"), "cancelled");
     host.assert_told("turns_per_minute");
     host.assert_answers();

@@ -1,7 +1,9 @@
 //! A plugin that fails, and heals.
 
 use std::fs;
+use std::time::Instant;
 
+use friends_chat_tests::{DEADLINE, Process};
 use host_harness::plugin::Health;
 use host_harness::serve::Host;
 use host_harness::settings::{Overrides, Settings};
@@ -68,6 +70,49 @@ pub(crate) fn traps_every_third() {
     let heard = fs::read_to_string(heard).unwrap();
     assert!(heard.contains("of a call that returned"));
     assert!(!heard.contains("of a call that failed"));
+}
+
+#[test]
+pub(crate) fn spoils_files() {
+    let data = data("");
+    let host = Hostile::on(&data, "sleeps", &[]);
+    let kept = data.path().join("plugin/kept");
+    fs::write(&kept, "of the owner").unwrap();
+    let mut held = host.hold();
+    let file = fixture("spoils_files");
+    let refusal = host.harness.owner(&["reload", file.to_str().unwrap()]).failure();
+    for part in ["fails with your data", "the old one runs again", "files as they were"] {
+        assert!(refusal.contains(part), "{part} is missing: {refusal}");
+    }
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "of the owner");
+    host.text("/tell");
+    assert_eq!(held.line(), "told", "who is held stays");
+    assert_eq!(host.text("/1"), "slept", "it is the old one");
+}
+
+#[test]
+fn what_a_program_spoils_is_put_back_though_the_harness_is_killed_meanwhile() {
+    let data = data("");
+    let host = Hostile::on(&data, "sleeps", &[]);
+    let kept = data.path().join("plugin/kept");
+    fs::write(&kept, "of the owner").unwrap();
+    fs::write(data.path().join("plugin/patient"), "").unwrap();
+    let reload = Process::start(data.command(&["reload", fixture("spoils_files").to_str().unwrap()]));
+    let begin = Instant::now();
+    while fs::read_to_string(&kept).unwrap() != "spoiled" {
+        assert!(begin.elapsed() < DEADLINE, "the new program does not start");
+    }
+    host.harness.kill();
+    reload.wait();
+    let host = Hostile::on(&data, "sleeps", &[]);
+    host.harness.log().expect(&["an upgrade was cut off"]);
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "of the owner");
+    let left: Vec<String> = fs::read_dir(data.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("plugin."))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

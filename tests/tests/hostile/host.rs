@@ -1,9 +1,10 @@
 //! A host that serves a hostile plugin.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use friends_chat_tests::{Answer, Connection, Data, Harness, Incoming};
+use friends_chat_tests::{Answer, Connection, DEADLINE, Data, Harness, Incoming};
 
 /// A host that serves a hostile plugin.
 pub(crate) struct Hostile {
@@ -27,6 +28,15 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 /// New data with these lines in the configuration.
 pub(crate) fn data(config: &str) -> Data {
     Data::new().with_config(config)
+}
+
+/// Waits for a file.
+pub(crate) fn wait_for(file: &Path) {
+    let begin = Instant::now();
+    while !file.exists() {
+        assert!(begin.elapsed() < DEADLINE, "there is no {}", file.display());
+        std::thread::yield_now();
+    }
 }
 
 impl Hostile {

@@ -15,14 +15,16 @@ mod floods;
 mod grants;
 mod healing;
 mod host;
+mod limits;
 mod memory;
 mod time;
+mod visitors;
 
 use answers::{answers_gigantic, answers_malformed};
 use files::{fills_disk, walks_out};
 use floods::{floods_log, floods_publish, floods_queue, forges_log};
 use grants::{asks_around, asks_network, asks_notes, calls_back, lies_about_version, speaks_unasked};
-use healing::{traps_every_third, traps_on_start};
+use healing::{spoils_files, traps_every_third, traps_on_start};
 use memory::{eats_memory, recurses};
 use time::{never_starts, never_stops, sleeps, spins};
 

@@ -1,8 +1,12 @@
 //! A plugin that takes its time.
 
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+
 use friends_chat_tests::{Answer, Connection, Signal};
 
-use crate::host::{Hostile, data, fixture};
+use crate::host::{Hostile, data, fixture, wait_for};
 
 #[test]
 pub(crate) fn spins() {
@@ -31,10 +35,68 @@ fn others_are_served_while_a_call_lasts() {
     let mut other = Connection::open(host.harness.address()).unwrap();
     other.request("POST", "/ping", &[], &[b'x'; 2048]);
     assert_eq!(Answer::read(other.response()).status, 413);
-    // Who goes away takes the call along.
     drop(spinning);
-    host.assert_answers();
-    host.assert_lost("given up in the middle");
+}
+
+/// Lets a client go in the middle of a call that it has asked for.
+fn goes_in_the_middle<C>(ask: impl FnOnce(&Hostile) -> C, go: impl FnOnce(C)) {
+    let host = Hostile::serve("sleeps", "call = \"50s\"");
+    let mut held = host.hold();
+    let files = host.harness.data().path().join("plugin");
+    let client = ask(&host);
+    wait_for(&files.join("waits"));
+    go(client);
+    host.harness
+        .log()
+        .expect(&["a client has gone in the middle of a call"]);
+    fs::write(files.join("enough"), "").unwrap();
+    host.text("/tell");
+    assert_eq!(held.line(), "told", "who is held stays");
+    assert!(files.join("waited").exists(), "the call went on to its end");
+    assert!(!host.harness.log().text().contains("instance is lost"));
+}
+
+#[test]
+fn a_client_who_goes_takes_no_call_along() {
+    goes_in_the_middle(|host| host.ask("/until-enough"), drop);
+}
+
+#[test]
+fn a_client_who_opens_a_socket_and_goes_takes_no_call_along() {
+    let handshake = |host: &Hostile| {
+        let mut stream = TcpStream::connect(host.harness.address()).unwrap();
+        let headers = "host: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+            sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
+        write!(stream, "GET /until-enough HTTP/1.1\r\n{headers}\r\n\r\n").unwrap();
+        stream
+    };
+    goes_in_the_middle(handshake, drop);
+}
+
+#[test]
+fn a_client_who_takes_a_request_back_takes_no_call_along() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let ask = |host: &Hostile| {
+        runtime.block_on(async {
+            let stream = tokio::net::TcpStream::connect(host.harness.address()).await.unwrap();
+            let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+            tokio::spawn(connection);
+            let mut sender = sender.ready().await.unwrap();
+            let request = http::Request::get("http://localhost/until-enough").body(()).unwrap();
+            let (_response, stream) = sender.send_request(request, true).unwrap();
+            (stream, sender)
+        })
+    };
+    // The connection stays.
+    let mut kept = None;
+    goes_in_the_middle(ask, |(mut stream, sender)| {
+        stream.send_reset(h2::Reason::CANCEL);
+        kept = Some(sender);
+    });
+    drop(kept);
 }
 
 #[test]

@@ -1,48 +1,57 @@
-//! What must be in a friend's log, as `/api/history` shows it.
+//! What must be in the log of a friend who says `message-0`, `message-1` and so on to the echo, as `/api/history` shows it.
 
 use std::io;
 
-use friends_chat_tests::{Answer, Friend};
 use serde_json::Value;
+
+use crate::{Answer, Friend};
 
 /// Entries of one page of the history, at most.
 const PAGE: usize = 200;
 
 /// The text of a friend's message. Its client id is the same.
-pub(crate) fn message(number: u64) -> String {
+pub fn message(number: u64) -> String {
     format!("message-{number}")
 }
 
 /// The text of a nudge.
-pub(crate) fn nudge(number: u64) -> String {
+pub fn nudge(number: u64) -> String {
     format!("nudge-{number}")
 }
 
 /// A part of a friend's log up to its end, oldest first.
 #[derive(Debug)]
-pub(crate) struct Log {
-    pub(crate) entries: Vec<Value>,
+pub struct Log {
+    /// Its entries.
+    pub entries: Vec<Value>,
 }
 
 /// What a log holds, counted from its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) messages: Vec<u64>,
-    pub(crate) nudges: Vec<u64>,
+pub struct Found {
+    /// The friend's messages.
+    pub messages: Vec<u64>,
+    /// Nudges.
+    pub nudges: Vec<u64>,
     /// Messages whose answer is there.
-    pub(crate) answered: Vec<u64>,
+    pub answered: Vec<u64>,
+    /// Messages that the agent could not answer.
+    pub failed: Vec<u64>,
 }
 
 impl Log {
     /// The latest page.
-    pub(crate) fn latest(friend: &Friend) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When the harness is gone, or its plugin for the moment.
+    pub fn latest(friend: &Friend) -> io::Result<Self> {
         let (mut entries, _) = page(friend, "")?;
         entries.reverse();
         Ok(Self { entries })
     }
 
     /// Everything.
-    pub(crate) fn whole(friend: &Friend) -> Self {
+    pub fn whole(friend: &Friend) -> Self {
         let (mut entries, mut more) = page(friend, "").unwrap();
         while more {
             let oldest = entries.last().unwrap()["id"].to_string();
@@ -56,11 +65,13 @@ impl Log {
 
     /// Asserts that everything stands here once, in the order in which it was said, every answer after its message,
     /// and no message without the one before.
-    pub(crate) fn check(&self) -> Found {
+    #[track_caller]
+    pub fn check(&self) -> Found {
         let mut found = Found {
             messages: Vec::new(),
             nudges: Vec::new(),
             answered: Vec::new(),
+            failed: Vec::new(),
         };
         let mut ids = std::collections::BTreeMap::new();
         let mut last_id = -1;
@@ -77,12 +88,17 @@ impl Log {
                         assert_eq!(number, before + 1, "{entry} follows {before}");
                     }
                     found.messages.push(number);
-                    ids.insert(id, number);
+                    if entry["state"] == "failed" {
+                        found.failed.push(number);
+                    } else {
+                        ids.insert(id, number);
+                    }
                 }
                 "agent" => {
                     let number = numbered(text, "You said: message-");
                     if let Some(before) = found.answered.last() {
-                        assert_eq!(number, before + 1, "{entry} follows the answer to {before}");
+                        let between = (before + 1..number).all(|number| found.failed.contains(&number));
+                        assert!(number > *before && between, "{entry} follows the answer to {before}");
                     }
                     let question = entry["message"].as_i64().unwrap();
                     // The beginning of a page may be between a message and its answer.
@@ -114,6 +130,9 @@ fn numbered(text: &str, prefix: &str) -> u64 {
 fn page(friend: &Friend, before: &str) -> io::Result<(Vec<Value>, bool)> {
     let target = format!("/api/history?limit={PAGE}{before}");
     let answer = Answer::try_read(friend.try_request("GET", &target, &[], b"")?)?;
+    if answer.status == 503 {
+        return Err(io::Error::other(answer.text().to_owned()));
+    }
     assert_eq!(answer.status, 200, "{}", answer.text());
     let page = answer.json();
     Ok((page["entries"].as_array().unwrap().clone(), page["more"] == true))

@@ -8,15 +8,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod crowd;
+
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use friends_chat_tests::{Data, Events, Friend, Gates, Harness, Signal, Socket};
+use friends_chat_tests::{Data, Gates, Harness, Signal, Socket};
 use serde_json::json;
-
-const FRIENDS: usize = 8;
-const MESSAGES: usize = 6;
 
 /// A harness that serves the plugin from a file.
 fn serve_file(data: &Data, arguments: &[&str]) -> (Harness, PathBuf) {
@@ -24,65 +22,6 @@ fn serve_file(data: &Data, arguments: &[&str]) -> (Harness, PathBuf) {
     fs::write(&file, host_harness::DEFAULT_PLUGIN).unwrap();
     let harness = data.serve(&[&["--plugin", file.to_str().unwrap()], arguments].concat());
     (harness, file)
-}
-
-/// Everything up to the goodbye of a feed: the texts of the answers.
-fn answers(mut feed: Events) -> Vec<String> {
-    let mut answers = Vec::new();
-    loop {
-        let event = feed.next_value().expect("the stream goes on");
-        match event["type"].as_str().unwrap() {
-            "reply" => answers.push(event["text"].as_str().unwrap().to_owned()),
-            "nudge" => return answers,
-            "end" | "error" => panic!("{event}"),
-            _ => {}
-        }
-    }
-}
-
-#[test]
-fn friends_who_chat_do_not_notice() {
-    let data = Data::new();
-    let (harness, _) = serve_file(&data, &[]);
-    let names: Vec<String> = (0..FRIENDS).map(|number| format!("friend{number}")).collect();
-    let friends: Vec<Friend> = names.iter().map(|name| harness.friend(name)).collect();
-    let feeds: Vec<Events> = friends.iter().map(Friend::feed).collect();
-    let chatting = AtomicBool::new(true);
-    std::thread::scope(|scope| {
-        let upgrades = scope.spawn(|| {
-            let mut upgrades = 0;
-            while chatting.load(Ordering::Relaxed) || upgrades == 0 {
-                let report = harness.owner(&["reload"]).success();
-                assert!(report.contains("was replaced by"), "{report}");
-                upgrades += 1;
-            }
-            upgrades
-        });
-        let talks: Vec<_> = friends
-            .iter()
-            .map(|friend| {
-                scope.spawn(move || {
-                    for number in 0..MESSAGES {
-                        let text = format!("message {number} of several words");
-                        assert_eq!(friend.ask(&text), format!("You said: {text}"));
-                    }
-                })
-            })
-            .collect();
-        let talked: Vec<_> = talks.into_iter().map(|talk| talk.join()).collect();
-        chatting.store(false, Ordering::Relaxed);
-        assert!(upgrades.join().unwrap() > 0);
-        assert!(talked.iter().all(Result::is_ok));
-    });
-    let expected: Vec<String> = (0..MESSAGES)
-        .map(|number| format!("You said: message {number} of several words"))
-        .collect();
-    for ((name, friend), feed) in names.iter().zip(&friends).zip(feeds) {
-        harness.nudge(name, "goodbye");
-        assert_eq!(answers(feed), expected, "{name}");
-        assert_eq!(friend.history().len(), 2 * MESSAGES + 1);
-    }
-    assert_eq!(data.integrity(), "ok");
 }
 
 #[test]
