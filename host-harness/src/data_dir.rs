@@ -114,9 +114,21 @@ impl DataDir {
         self.root.join("owner.sock")
     }
 
-    /// The owner's token for other agents, in text.
     fn mcp_token_file(&self) -> PathBuf {
         self.root.join("mcp-token")
+    }
+
+    fn metrics_token_file(&self) -> PathBuf {
+        self.root.join("metrics-token")
+    }
+
+    /// Bytes that its disk has left for this process.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        let system = rustix::fs::statvfs(&self.root)?;
+        Ok(system.f_bavail.saturating_mul(system.f_frsize))
     }
 
     fn secrets(&self) -> PathBuf {
@@ -191,18 +203,30 @@ impl DataDir {
     /// # Errors
     /// When its file cannot be read or written.
     pub fn mcp_token(&self) -> Result<String, DataDirError> {
-        let path = self.mcp_token_file();
-        match fs::read_to_string(&path) {
-            Ok(token) if token.trim().len() >= SECRET_BYTES => return Ok(token.trim().to_owned()),
-            // Shorter: as for secrets.
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(io_error("reading", &path)(source)),
-        }
-        let token: String = random(&path)?.iter().map(|byte| format!("{byte:02x}")).collect();
-        keep(&path, format!("{token}\n").as_bytes())?;
-        Ok(token)
+        token(&self.mcp_token_file())
     }
+
+    /// The token that lets in whoever reads the metrics from another machine, made when it is asked for first.
+    ///
+    /// # Errors
+    /// When its file cannot be read or written.
+    pub fn metrics_token(&self) -> Result<String, DataDirError> {
+        token(&self.metrics_token_file())
+    }
+}
+
+/// The token in a file.
+fn token(path: &Path) -> Result<String, DataDirError> {
+    match fs::read_to_string(path) {
+        Ok(token) if token.trim().len() >= SECRET_BYTES => return Ok(token.trim().to_owned()),
+        // Shorter: as for secrets.
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => return Err(io_error("reading", path)(source)),
+    }
+    let token: String = random(path)?.iter().map(|byte| format!("{byte:02x}")).collect();
+    keep(path, format!("{token}\n").as_bytes())?;
+    Ok(token)
 }
 
 /// A new secret, for a file.

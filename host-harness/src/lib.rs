@@ -4,6 +4,8 @@
 //! ([`source`], [`registry`], [`engine`], [`capability`], [`contract`], [`plugin`], [`pin`], [`inspect`]), what it connects ([`http`], [`push`], [`web_push`], [`agent`],
 //! [`owner`], [`mcp`]), and [`serve()`], which puts them together. Nothing here knows what the plugin is about.
 
+pub mod log;
+pub mod request_id;
 pub mod settings;
 
 pub mod backup;
@@ -12,6 +14,7 @@ mod descriptors;
 mod files;
 
 pub mod limits;
+pub mod metrics;
 
 pub mod registry;
 pub mod source;
@@ -27,6 +30,7 @@ pub mod agent;
 pub mod http;
 pub mod mcp;
 pub mod owner;
+mod owner_http;
 pub mod push;
 pub mod web_push;
 

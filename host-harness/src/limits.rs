@@ -15,6 +15,7 @@ mod amount;
 mod rate;
 
 use amount::Amount;
+pub(crate) use amount::Measure;
 pub(crate) use rate::Rates;
 
 macro_rules! limits {
@@ -63,6 +64,17 @@ macro_rules! limits {
             fn set(&mut self, limit: Limit, value: &Value) -> Result<(), &'static str> {
                 match limit { $(Limit::$name => self.$name = Amount::read(limit.name(), value)?,)+ }
                 Ok(())
+            }
+
+            /// The value of a bound as a number.
+            pub(crate) fn measure(&self, limit: Limit) -> Measure {
+                match limit { $(Limit::$name => self.$name.measure(limit.name()),)+ }
+            }
+
+            /// The most that was seen as a number; none where nothing was seen or it is not watched.
+            pub(crate) fn measure_peak(&self, limit: Limit) -> Option<Measure> {
+                let peak = self.peaks.most.get(limit as usize)?.load(Ordering::Relaxed);
+                match limit { $(Limit::$name => Some(<$type>::from_peak(peak)?.measure(limit.name())),)+ }
             }
 
             fn peak(&self, limit: Limit) -> Option<String> {

@@ -1,6 +1,5 @@
 //! The command `host-harness`.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,13 +8,13 @@ use clap::{Parser, Subcommand};
 use host_harness::agent::Key;
 use host_harness::backup;
 use host_harness::inspect::{Inspection, inspect};
+use host_harness::log;
 use host_harness::owner::{self, ChatEnd, Command, Status, Urgency};
 use host_harness::serve::{Welcome, serve};
 use host_harness::settings::{Overrides, Settings};
 use host_harness::source::Source;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::prelude::*;
+use tracing_subscriber::filter::LevelFilter;
 
 /// The key of the agent's server: in the environment, because a command line can be read by everybody on the machine.
 const AGENT_KEY: &str = "HARNESS_AGENT_KEY";
@@ -136,8 +135,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     } else {
         LevelFilter::ERROR
     };
-    log_to_stderr(log_level)?;
     let mut settings = Settings::resolve(overrides)?;
+    let levels = std::env::var("RUST_LOG").ok().filter(|levels| !levels.is_empty());
+    log::to_stderr(settings.log_format, levels.as_deref(), log_level)
+        .context("RUST_LOG is no list of targets and levels")?;
     let tool = |suffix: &str, arguments: serde_json::Value| Command::ToolEnding {
         suffix: suffix.to_owned(),
         arguments: arguments.to_string(),
@@ -290,23 +291,5 @@ async fn reload_on_hangup(settings: Settings) -> anyhow::Result<()> {
             Err(error) => tracing::error!("{error}"),
         }
     }
-    Ok(())
-}
-
-/// The log goes to standard error; `RUST_LOG` names other levels, as in `plugin=debug,info`.
-fn log_to_stderr(level: LevelFilter) -> anyhow::Result<()> {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(text) if !text.is_empty() => text
-            .parse::<Targets>()
-            .context("RUST_LOG is no list of targets and levels")?,
-        _ => Targets::new().with_default(level),
-    };
-    // It logs whole answers, and there are invite codes among them.
-    let filter = filter.with_target("rmcp", LevelFilter::WARN);
-    let stderr = std::io::stderr();
-    let format = tracing_subscriber::fmt::layer()
-        .with_ansi(stderr.is_terminal())
-        .with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(format).with(filter).init();
     Ok(())
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::limits::{Limit, Limits};
+use crate::metrics::Counter;
 use crate::plugin::Response;
 
 /// What a connection is held on.
@@ -78,6 +79,22 @@ pub struct PushHub {
 struct Shared {
     state: Mutex<State>,
     limits: Limits,
+    counts: Counts,
+}
+
+/// What is counted of the connections.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Connections that were held so far.
+    pub(crate) held: Counter,
+    /// Connections that were refused, since as many as may be are held.
+    pub(crate) refused: Counter,
+    /// Frames that were handed to a connection, one for each that listens.
+    pub(crate) frames: Counter,
+    /// Their bytes.
+    pub(crate) bytes: Counter,
+    /// Connections that were cut, since they did not read.
+    pub(crate) cut: Counter,
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +117,7 @@ impl PushHub {
             shared: Arc::new(Shared {
                 state: Mutex::default(),
                 limits: limits.clone(),
+                counts: Counts::default(),
             }),
         }
     }
@@ -114,9 +132,11 @@ impl PushHub {
         let limits = &self.shared.limits;
         if state.connections.len() >= limits.held_connections {
             limits.tell(Limit::held_connections);
+            self.shared.counts.refused.one();
             return Err(Full);
         }
         limits.note(Limit::held_connections, state.connections.len() + 1);
+        self.shared.counts.held.one();
         let id = state.next;
         state.next += 1;
         let queue = Arc::new(Queue {
@@ -141,6 +161,11 @@ impl PushHub {
         self.state().connections.len()
     }
 
+    /// What was counted so far.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.shared.counts
+    }
+
     /// Begins the next moment: connections that are held from now on listen since then.
     pub fn next_moment(&self) -> Moment {
         let mut state = self.state();
@@ -156,9 +181,20 @@ impl PushHub {
     /// Hands a frame to all that listened to a topic at that moment.
     pub fn publish(&self, topic: &str, frame: &Bytes, moment: Moment) {
         let state = self.state();
+        let (mut handed, mut cut) = (0, 0);
         for queue in state.listening(topic, moment) {
-            queue.push(frame.clone(), &self.shared.limits);
+            match queue.push(frame.clone(), &self.shared.limits) {
+                Pushed::Waits => handed += 1,
+                Pushed::Cut => cut += 1,
+                Pushed::TooLate => {}
+            }
         }
+        let counts = &self.shared.counts;
+        counts.frames.add(handed);
+        counts
+            .bytes
+            .add(handed * u64::try_from(frame.len()).unwrap_or(u64::MAX));
+        counts.cut.add(cut);
     }
 
     /// Ends all that listened to a topic at that moment.
@@ -258,26 +294,39 @@ struct Waiting {
     waker: Option<Waker>,
 }
 
+/// What became of a frame.
+enum Pushed {
+    /// It waits to be read.
+    Waits,
+    /// It was one too many.
+    Cut,
+    /// The connection has ended.
+    TooLate,
+}
+
 impl Queue {
-    fn push(&self, frame: Bytes, limits: &Limits) {
+    fn push(&self, frame: Bytes, limits: &Limits) -> Pushed {
         let mut waiting = self.waiting();
         if waiting.end.is_some() {
-            return;
+            return Pushed::TooLate;
         }
-        if waiting.frames.len() >= limits.held_frames || waiting.bytes + frame.len() > limits.held_bytes {
+        let pushed = if waiting.frames.len() >= limits.held_frames || waiting.bytes + frame.len() > limits.held_bytes {
             *waiting = Waiting {
                 end: Some(End::Cut),
                 waker: waiting.waker.take(),
                 ..Waiting::default()
             };
             self.cut.notify_one();
+            Pushed::Cut
         } else {
             waiting.bytes += frame.len();
             waiting.frames.push_back(frame);
             limits.note(Limit::held_frames, waiting.frames.len());
             limits.note(Limit::held_bytes, waiting.bytes);
-        }
+            Pushed::Waits
+        };
         wake(waiting);
+        pushed
     }
 
     fn end(&self, end: End) {

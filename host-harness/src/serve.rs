@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::agent::{AgentError, AgentQueue, Notes};
 use crate::capability::Capabilities;
@@ -14,9 +15,10 @@ use crate::data_dir::DataDirError;
 use crate::engine::Engine;
 use crate::http::{Server, Tls, TlsError};
 use crate::mcp::{McpServer, McpServerError};
+use crate::metrics::{MetricsServer, MetricsServerError, Watched};
 use crate::owner::{Desk, OwnerServer, OwnerServerError};
 use crate::pin::{Pin, PinError};
-use crate::plugin::{CallError, ChannelError, Condition, Grants, LoadError, PluginActor, Program};
+use crate::plugin::{CallError, Condition, Grants, LoadError, PluginActor, Program};
 use crate::push::{End, PushHub, Reason};
 use crate::settings::Settings;
 use crate::source::{Source, SourceError};
@@ -103,6 +105,9 @@ pub enum ServeError {
     /// The port for the owner's other agents.
     #[error(transparent)]
     Mcp(#[from] McpServerError),
+    /// The address for health and metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsServerError),
     /// The runtime cannot be made.
     #[error("starting: {0}")]
     Runtime(io::Error),
@@ -202,16 +207,25 @@ pub(crate) async fn start(plugin: &Arc<PluginActor>, settings: &Settings) -> Res
     let Err(error) = plugin.start().await else {
         return Ok(());
     };
-    if let CallError::Channel(ChannelError::Storage(_)) = error
-        && let Ok(Condition::Damaged(found)) = plugin.verify().await
-    {
-        return Err(ServeError::Damaged {
+    Err(match damage(plugin, settings, &error).await {
+        Some(damaged) => damaged,
+        None => ServeError::Start(error),
+    })
+}
+
+/// Whether a call failed because the plugin's files are damaged: the error then says so and what to do.
+pub(crate) async fn damage(plugin: &Arc<PluginActor>, settings: &Settings, failed: &CallError) -> Option<ServeError> {
+    if !failed.is_about_storage() {
+        return None;
+    }
+    match plugin.verify().await {
+        Ok(Condition::Damaged(found)) => Some(ServeError::Damaged {
             directory: settings.data.plugin(),
             data: settings.data.root().to_owned(),
             found,
-        });
+        }),
+        _ => None,
     }
-    Err(ServeError::Start(error))
 }
 
 /// What to do once before the first visitor.
@@ -240,6 +254,10 @@ pub async fn serve(
     let port = listener.local_addr().map_or(settings.port, |address| address.port());
     let host = Host::load(settings, port)?;
     let plugin = Arc::clone(host.plugin());
+    let server = Arc::new(Server::new(Arc::clone(&plugin), settings.proxies.clone(), tls));
+    // From before the start, which may take its time, to the very end; it ends with this.
+    let mut watching = JoinSet::new();
+    let metrics = open_to_watchers(settings, &mut watching, &plugin, &server).await?;
     start(&plugin, settings).await?;
     let owner = OwnerServer::bind(&settings.data.owner_socket())?;
     let mcp = open_to_agents(settings).await?;
@@ -247,6 +265,9 @@ pub async fn serve(
     say(&format!("The chat is at {}", settings.base_url(port)));
     if let Some((agents, _)) = &mcp {
         say(&format!("Your other agents find it at {}", agents.url()));
+    }
+    if let Some(url) = metrics {
+        say(&format!("Its metrics are at {url}"));
     }
     if let Some(name) = welcome.first_friend.filter(|_| is_new) {
         let arguments = serde_json::json!({ "username": name }).to_string();
@@ -259,7 +280,6 @@ pub async fn serve(
         }
     }
 
-    let server = Server::new(Arc::clone(&plugin), settings.proxies.clone(), tls);
     let healing = tokio::spawn(Arc::clone(&plugin).heal());
     let serving = server.run(listener);
     tokio::pin!(serving);
@@ -308,6 +328,32 @@ async fn open_to_agents(settings: &Settings) -> Result<Option<(McpServer, String
         Some(port) => Ok(Some((McpServer::bind(port).await?, settings.data.mcp_token()?))),
         None => Ok(None),
     }
+}
+
+/// Opens the address for health and metrics, where there is to be one, and says which it is.
+async fn open_to_watchers(
+    settings: &Settings,
+    watching: &mut JoinSet<()>,
+    plugin: &Arc<PluginActor>,
+    server: &Arc<Server>,
+) -> Result<Option<String>, ServeError> {
+    let Some(address) = settings.metrics else {
+        return Ok(None);
+    };
+    let metrics = MetricsServer::bind(address).await?;
+    let token = match metrics.is_private() {
+        true => None,
+        false => Some(settings.data.metrics_token()?),
+    };
+    let watched = Watched {
+        plugin: Arc::clone(plugin),
+        server: Arc::clone(server),
+        data: settings.data.clone(),
+        since: SystemTime::now(),
+    };
+    let url = metrics.url();
+    watching.spawn(metrics.run(watched, token));
+    Ok(Some(url))
 }
 
 async fn serve_agents(agents: Option<(McpServer, String)>, plugin: &Arc<PluginActor>) {

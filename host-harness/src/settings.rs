@@ -16,6 +16,7 @@ use crate::capability::{Capabilities, Capability};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::http::{Proxies, TlsFiles, network};
 use crate::limits::Limits;
+use crate::log::LogFormat;
 use crate::registry::Logins;
 use crate::source::{Source, SourceError};
 
@@ -67,6 +68,12 @@ pub struct Overrides {
     /// Port of this machine for the owner's other agents (MCP); 0 takes a free one [default: none]
     #[arg(long, env = "HARNESS_MCP_PORT", value_name = "PORT", global = true)]
     pub mcp_port: Option<u16>,
+    /// Address and port for health and metrics, as in 127.0.0.1:9464; port 0 takes a free one [default: none]
+    #[arg(long, env = "HARNESS_METRICS", value_name = "ADDRESS", global = true)]
+    pub metrics: Option<SocketAddr>,
+    /// How a line of the log looks [default: text]
+    #[arg(long, env = "HARNESS_LOG_FORMAT", value_enum, value_name = "FORMAT", global = true)]
+    pub log_format: Option<LogFormat>,
     /// Public URL of the chat, for links [default: http://localhost:PORT]
     #[arg(long, env = "HARNESS_BASE_URL", value_name = "URL", global = true)]
     pub base_url: Option<String>,
@@ -98,6 +105,8 @@ struct ConfigFile {
     limits: Table,
     tls: TlsSection,
     mcp: McpSection,
+    metrics: MetricsSection,
+    log: LogSection,
     push: PushSection,
 }
 
@@ -114,6 +123,20 @@ struct TlsSection {
 #[serde(deny_unknown_fields, default)]
 struct McpSection {
     port: Option<u16>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MetricsSection {
+    /// As `--metrics`.
+    address: Option<SocketAddr>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogSection {
+    /// As `--log-format`.
+    format: Option<LogFormat>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -167,6 +190,10 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// Port for the owner's other agents; 0 for a free one, none to have none.
     pub mcp_port: Option<u16>,
+    /// Where health and metrics are served; none to have them nowhere.
+    pub metrics: Option<SocketAddr>,
+    /// How a line of the log looks.
+    pub log_format: LogFormat,
     /// The reverse proxies in front.
     pub proxies: Proxies,
     /// The certificate and its key, where the harness itself speaks TLS.
@@ -299,6 +326,8 @@ impl Settings {
             port: overrides.port.or(section.port).unwrap_or(PORT),
             base_url,
             mcp_port: overrides.mcp_port.or(file.mcp.port),
+            metrics: overrides.metrics.or(file.metrics.address),
+            log_format: overrides.log_format.or(file.log.format).unwrap_or_default(),
             proxies,
             tls,
             allowed_push_services: file.push.allowed,

@@ -11,7 +11,7 @@ use std::sync::{Arc, Once};
 use crate::{Harness, Outcome, Process};
 
 /// Variables of the environment that the harness reads: a test says all that matters itself.
-const VARIABLES: [&str; 15] = [
+const VARIABLES: [&str; 17] = [
     "DOCKER_CONFIG",
     "HARNESS_AGENT",
     "HARNESS_AGENT_KEY",
@@ -19,7 +19,9 @@ const VARIABLES: [&str; 15] = [
     "HARNESS_BASE_URL",
     "HARNESS_CONFIG",
     "HARNESS_DATA",
+    "HARNESS_LOG_FORMAT",
     "HARNESS_MCP_PORT",
+    "HARNESS_METRICS",
     "HARNESS_PLUGIN",
     "HARNESS_PORT",
     "HARNESS_TLS_CERT",

@@ -34,6 +34,7 @@ mod socket;
 mod sse;
 mod terminal;
 mod twin;
+mod watcher;
 
 pub use agent::{Gate, Gates, Script};
 pub use answer::Answer;
@@ -58,6 +59,7 @@ pub use sse::{Event, Parser};
 pub use terminal::Terminal;
 pub use tungstenite::Message;
 pub use twin::twin;
+pub use watcher::{Metrics, Watcher};
 
 /// Time after which what has not happened is taken to never happen. Far above what anything here takes, so that a
 /// busy machine fails no test.

@@ -372,7 +372,11 @@ fn a_damaged_database_is_left_as_it_is_until_a_backup_is_restored() {
         let (data, john) = with_friend("john");
         backup(&data, &file);
         let damaged = damage(&data, change);
-        for arguments in [&["serve", "--port", "0"][..], &["nudge", "john", "hello"]] {
+        for arguments in [
+            &["serve", "--port", "0"][..],
+            &["nudge", "john", "hello"],
+            &["tool", "friends_chat_list"],
+        ] {
             let refusal = data.run(arguments).failure();
             assert!(
                 refusal.contains("damaged") && refusal.contains("host-harness restore FILE --data"),

@@ -38,6 +38,10 @@ fn what_runs_what_waits_and_who_is_connected() {
     assert!(later["turns"]["longestWaitMs"].as_u64() > busy["turns"]["longestWaitMs"].as_u64());
 
     assert_eq!(busy["plugin"]["health"]["state"], "running");
+    assert_eq!(busy["plugin"]["lastLoss"], Value::Null);
+    let database = std::fs::metadata(harness.data().database()).unwrap().len();
+    assert!(busy["plugin"]["directoryBytes"].as_u64().unwrap() >= database);
+    assert!(busy["freeBytes"].as_u64().unwrap() > 0);
     let limits = busy["plugin"]["limits"].as_array().unwrap();
     let frames = limits.iter().find(|limit| limit["name"] == "frame_bytes").unwrap();
     assert_eq!(frames["limit"], "512 KiB");
@@ -49,6 +53,9 @@ fn what_runs_what_waits_and_who_is_connected() {
         "Agent: cmd:sh ",
         "1 running, 1 waiting, the longest for ",
         "Held connections: 3",
+        "Disk: ",
+        " of the plugin's, ",
+        "iB free",
         "Plugin: running; 0 instances lost",
         "frame_bytes: ",
     ] {

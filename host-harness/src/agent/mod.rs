@@ -12,12 +12,14 @@ use tokio::sync::mpsc;
 use crate::owner::Hands;
 
 mod command;
+mod discretion;
 mod echo;
 mod notes;
 mod openai;
 mod queue;
 
 pub use command::Command;
+pub(crate) use discretion::discreet;
 pub use echo::Echo;
 pub use notes::{Introduction, Notes, NotesError};
 pub use openai::{Endpoint, Key, OpenAi};
@@ -67,7 +69,8 @@ pub enum Piece {
     Delta(String),
 }
 
-/// Why there is no answer. For the log; a user is told in plain words.
+/// Why there is no answer. For the owner; a user is told in plain words, and the log is given it without what could open
+/// something.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct AgentError(pub String);

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
-use super::{Agent, Piece, Said, Turn};
+use super::{Agent, Piece, Said, Turn, discreet};
 use crate::limits::{Limit, Limits};
+use crate::metrics::Counter;
+use crate::request_id::RequestId;
 
 /// Number of a message in the queue.
 pub type Ticket = u64;
@@ -75,6 +77,30 @@ struct Shared {
     limits: Limits,
     state: Mutex<State>,
     idle: Notify,
+    counts: Counts,
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    Done,
+    /// The agent had no answer.
+    Failed,
+    /// Nobody wanted the answer any more.
+    GivenUp,
+}
+
+/// What is counted of the turns. A turn that has started is running, or one of the others.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) started: Counter,
+    pub(crate) done: Counter,
+    /// The agent had no answer.
+    pub(crate) failed: Counter,
+    /// Nobody wanted the answer any more, or the instance was lost that wanted it.
+    pub(crate) given_up: Counter,
+    /// Messages that were refused, since as many as may be wait.
+    pub(crate) refused: Counter,
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +123,7 @@ struct Waiting {
     ticket: Ticket,
     message: String,
     since: Instant,
+    asked_by: RequestId,
 }
 
 /// The messages of one user.
@@ -125,6 +152,8 @@ pub struct Reservation {
     pub ticket: Ticket,
     user_id: String,
     message: String,
+    /// The request on whose way it was reserved: the turn goes on under its id.
+    asked_by: RequestId,
 }
 
 impl AgentQueue {
@@ -136,6 +165,7 @@ impl AgentQueue {
                 limits: limits.clone(),
                 state: Mutex::default(),
                 idle: Notify::new(),
+                counts: Counts::default(),
             }),
         }
     }
@@ -151,12 +181,14 @@ impl AgentQueue {
         };
         let limits = &self.shared.limits;
         if state.closed || state.waiting >= limits.waiting_turns {
+            self.shared.counts.refused.one();
             return Err(full);
         }
         let lane = state.lanes.entry(user_id.clone()).or_default();
         // One more is being answered, or is about to be.
         let in_lane = lane.waiting.len() + lane.reserved + usize::from(lane.running.is_some());
         if in_lane > limits.waiting_turns_per_user {
+            self.shared.counts.refused.one();
             return Err(full);
         }
         limits.note(Limit::waiting_turns_per_user, in_lane);
@@ -169,6 +201,7 @@ impl AgentQueue {
             ticket: state.last_ticket,
             user_id,
             message,
+            asked_by: RequestId::current_or_new(),
         })
     }
 
@@ -185,6 +218,7 @@ impl AgentQueue {
                 ticket: reservation.ticket,
                 message,
                 since: Instant::now(),
+                asked_by: reservation.asked_by.clone(),
             });
             if lane.waiting.len() == 1 && lane.running.is_none() {
                 state.ready.push_back(user_id);
@@ -216,7 +250,7 @@ impl AgentQueue {
                 abort.abort();
             }
             drop(state);
-            self.finished(&user_id, ticket, events);
+            self.finished(&user_id, ticket, Ending::GivenUp, events);
             return;
         }
         lane.waiting.retain(|waiting| waiting.ticket != ticket);
@@ -234,6 +268,7 @@ impl AgentQueue {
         for (_, lane) in state.lanes.drain() {
             if let Some((_, Some(abort))) = lane.running {
                 abort.abort();
+                self.shared.counts.given_up.one();
             }
         }
         state.ready.clear();
@@ -294,6 +329,11 @@ impl AgentQueue {
             .map(|since| since.elapsed())
     }
 
+    /// What was counted so far.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.shared.counts
+    }
+
     /// Who answers.
     pub fn agent(&self) -> &Arc<dyn Agent> {
         &self.shared.agent
@@ -313,26 +353,33 @@ impl AgentQueue {
             if lane.running.is_some() {
                 continue;
             }
-            let Some(Waiting { ticket, message, .. }) = lane.waiting.pop_front() else {
+            let Some(Waiting {
+                ticket,
+                message,
+                asked_by,
+                ..
+            }) = lane.waiting.pop_front()
+            else {
                 continue;
             };
             lane.running = Some((ticket, None));
             state.waiting -= 1;
             state.running += 1;
+            self.shared.counts.started.one();
             let turn = Turn {
                 user_id: user_id.clone(),
                 message,
                 history: Vec::new(),
                 hands: None,
             };
-            let task = tokio::spawn(answer(self.clone(), ticket, turn, Arc::clone(events)));
+            let task = tokio::spawn(asked_by.scope(answer(self.clone(), ticket, turn, Arc::clone(events))));
             if let Some(lane) = state.lanes.get_mut(&user_id) {
                 lane.running = Some((ticket, Some(task.abort_handle())));
             }
         }
     }
 
-    fn finished<E: Events>(&self, user_id: &str, ticket: Ticket, events: &Arc<E>) {
+    fn finished<E: Events>(&self, user_id: &str, ticket: Ticket, ending: Ending, events: &Arc<E>) {
         {
             let mut state = self.state();
             let Some(lane) = state.lanes.get_mut(user_id) else {
@@ -340,6 +387,12 @@ impl AgentQueue {
             };
             if !lane.runs(ticket) {
                 return;
+            }
+            let counts = &self.shared.counts;
+            match ending {
+                Ending::Done => counts.done.one(),
+                Ending::Failed => counts.failed.one(),
+                Ending::GivenUp => counts.given_up.one(),
             }
             lane.running = None;
             let (more, idle) = (!lane.waiting.is_empty(), lane.is_idle());
@@ -384,6 +437,7 @@ impl Drop for Reservation {
 /// Carries one message through the agent and its pieces to the plugin.
 async fn answer<E: Events>(queue: AgentQueue, ticket: Ticket, mut turn: Turn, events: Arc<E>) {
     let user_id = turn.user_id.clone();
+    let mut ending = Ending::GivenUp;
     if events.event(ticket, Event::Started).await {
         let agent = Arc::clone(&queue.shared.agent);
         if agent.wants_history() {
@@ -405,13 +459,19 @@ async fn answer<E: Events>(queue: AgentQueue, ticket: Ticket, mut turn: Turn, ev
         let (result, wanted) = tokio::join!(agent.answer(turn, sender), relay);
         if wanted {
             let last = match result {
-                Ok(()) => Event::Done,
-                Err(error) => Event::Failed(error.to_string()),
+                Ok(()) => {
+                    ending = Ending::Done;
+                    Event::Done
+                }
+                Err(error) => {
+                    ending = Ending::Failed;
+                    Event::Failed(discreet(&error.to_string()))
+                }
             };
             events.event(ticket, last).await;
         }
     }
-    queue.finished(&user_id, ticket, &events);
+    queue.finished(&user_id, ticket, ending, &events);
 }
 
 /// Pieces that have piled up become one: whoever is slow is handed more at a time.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use http::Request;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,11 +18,14 @@ use tokio::time::{Instant, interval_at, timeout};
 
 use super::cache::Cache;
 use super::client_address::Proxies;
+use super::counts::Counts;
 use super::patience::Patient;
 use super::respond::{Line, going_away, respond};
+use super::response::Body;
 use super::server::Phase;
 use super::tls::{H2, Tls};
 use crate::plugin::PluginActor;
+use crate::request_id::RequestId;
 
 /// How a client begins that speaks HTTP/2 without having asked (RFC 9113, section 3.4). No method begins so.
 const PREFACE: [u8; 4] = *b"PRI ";
@@ -37,6 +40,8 @@ const CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
 
 /// Fewest bytes of a request's head that the server of HTTP/1.1 takes as a bound.
 const LEAST_HEAD_BYTES: usize = 8 << 10;
+/// Names a request: from a proxy that is trusted, and to a client whose request failed.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the connections of a server have in common.
 #[derive(Debug, Clone)]
@@ -45,6 +50,7 @@ pub(super) struct Front {
     pub(super) cache: Arc<Cache>,
     pub(super) proxies: Arc<Proxies>,
     pub(super) tls: Option<Arc<Tls>>,
+    pub(super) counts: Arc<Counts>,
     pub(super) phase: watch::Receiver<Phase>,
 }
 
@@ -56,6 +62,34 @@ impl Front {
     async fn closing(&self) {
         // An error means that the server is gone.
         let _ = self.phase.clone().wait_for(|phase| *phase == Phase::Closing).await;
+    }
+}
+
+impl Front {
+    /// The id of a request: its proxy's, else a new one.
+    fn request_id(&self, peer: IpAddr, headers: &HeaderMap) -> RequestId {
+        let given = headers.get(X_REQUEST_ID).filter(|_| self.proxies.trusts(peer));
+        given
+            .and_then(|value| RequestId::given(value.as_bytes()))
+            .unwrap_or_default()
+    }
+
+    /// Has a request answered and counted. One that failed is told its id, for whoever looks into the log; others have
+    /// nothing to look for, and are spared the bytes.
+    async fn answer(&self, id: RequestId, answering: impl Future<Output = Response<Body>>) -> Response<Body> {
+        let answering = async {
+            let response = answering.await;
+            tracing::debug!(status = response.status().as_u16(), "answered");
+            response
+        };
+        let mut response = id.clone().scope(answering).await;
+        self.counts.answered(response.status());
+        if response.status().is_server_error()
+            && let Ok(id) = HeaderValue::try_from(id.to_string())
+        {
+            response.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        response
     }
 }
 
@@ -103,12 +137,16 @@ where
     let service = service_fn(|request: Request<Incoming>| {
         let (front, line) = (front.clone(), Arc::clone(&line));
         async move {
-            if front.is_closing() {
-                return Ok(going_away());
-            }
-            let client = front.proxies.client(peer, request.headers());
-            let (alive, _) = oneshot::channel();
-            Ok::<_, Infallible>(respond(&front.plugin, &front.cache, request, client, &line, alive).await)
+            let id = front.request_id(peer, request.headers());
+            let answering = async {
+                if front.is_closing() {
+                    return going_away();
+                }
+                let client = front.proxies.client(peer, request.headers());
+                let (alive, _) = oneshot::channel();
+                respond(&front.plugin, &front.cache, request, client, &line, alive).await
+            };
+            Ok::<_, Infallible>(front.answer(id, answering).await)
         }
     });
     let limits = front.plugin.limits();
@@ -157,18 +195,22 @@ where
         let (front, unread, activity) = (front.clone(), Arc::clone(&unread), Arc::clone(&activity));
         activity.requests.fetch_add(1, Ordering::Relaxed);
         async move {
-            if front.is_closing() {
-                return Ok(going_away());
-            }
-            let client = front.proxies.client(peer, request.headers());
-            let line = Line::default();
-            let (alive, mut gone) = oneshot::channel();
-            let response = respond(&front.plugin, &front.cache, request, client, &line, alive).await;
-            if matches!(gone.try_recv(), Err(TryRecvError::Empty)) {
-                let patience = front.plugin.limits().write;
-                tokio::spawn(end_unread(gone, line.cut, patience, unread, activity));
-            }
-            Ok::<_, Infallible>(response)
+            let id = front.request_id(peer, request.headers());
+            let answering = async {
+                if front.is_closing() {
+                    return going_away();
+                }
+                let client = front.proxies.client(peer, request.headers());
+                let line = Line::default();
+                let (alive, mut gone) = oneshot::channel();
+                let response = respond(&front.plugin, &front.cache, request, client, &line, alive).await;
+                if matches!(gone.try_recv(), Err(TryRecvError::Empty)) {
+                    let patience = front.plugin.limits().write;
+                    tokio::spawn(end_unread(gone, line.cut, patience, unread, activity));
+                }
+                response
+            };
+            Ok::<_, Infallible>(front.answer(id, answering).await)
         }
     });
     let limits = front.plugin.limits();

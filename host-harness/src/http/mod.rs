@@ -4,6 +4,7 @@ mod cache;
 mod carrier;
 mod client_address;
 mod connection;
+mod counts;
 mod held;
 mod patience;
 mod places;

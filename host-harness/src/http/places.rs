@@ -67,6 +67,11 @@ impl Places {
             taken: Arc::clone(&self.taken),
         })
     }
+
+    /// Places that are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
 }
 
 impl Drop for Place {

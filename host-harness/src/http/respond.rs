@@ -40,6 +40,7 @@ pub(super) async fn respond(
     line: &Line,
     alive: Alive,
 ) -> Response<Body> {
+    tracing::debug!(method = %request.method(), path = request.uri().path(), "a request");
     let version = request.version();
     let request = match shape::checked(request) {
         Ok(request) => request,

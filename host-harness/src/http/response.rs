@@ -112,6 +112,11 @@ pub(super) fn full() -> Response<Body> {
 
 /// What a client is told when the plugin gave no answer. The cause is in the log.
 pub(super) fn no_answer(cause: &CallError) -> Response<Body> {
+    match cause {
+        CallError::Trapped => tracing::info!(error = %cause, "a request has no answer"),
+        // Any number of requests can meet these in a moment.
+        _ => tracing::debug!(error = %cause, "a request has no answer"),
+    }
     let retry_after = match cause {
         CallError::Down { retry_after } => *retry_after,
         CallError::Unfit(_) => return unfit(),

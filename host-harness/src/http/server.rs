@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::cache::Cache;
 use super::client_address::Proxies;
 use super::connection::{self, Front};
+use super::counts::Counts;
 use super::places::{Place, Places};
 use super::tls::Tls;
 use crate::descriptors;
@@ -38,6 +39,7 @@ pub struct Server {
     proxies: Arc<Proxies>,
     tls: Option<Arc<Tls>>,
     places: Places,
+    counts: Arc<Counts>,
     phase: watch::Sender<Phase>,
 }
 
@@ -53,6 +55,7 @@ impl Server {
             proxies: Arc::new(proxies),
             tls: tls.map(Arc::new),
             places,
+            counts: Arc::default(),
             phase: watch::Sender::new(Phase::Serving),
         }
     }
@@ -60,6 +63,21 @@ impl Server {
     /// Takes no new request: those on open connections are answered with 503.
     pub fn close(&self) {
         self.phase.send_replace(Phase::Closing);
+    }
+
+    /// Whether [`Server::close`] was called.
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.phase.borrow() == Phase::Closing
+    }
+
+    /// Connections that are open.
+    pub(crate) fn connections(&self) -> usize {
+        self.places.taken()
+    }
+
+    /// What was counted so far.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// Accepts connections until [`Server::close`], then waits for those that are open.
@@ -71,6 +89,7 @@ impl Server {
             cache: Arc::new(Cache::new(self.plugin.limits())),
             proxies: Arc::clone(&self.proxies),
             tls: self.tls.clone(),
+            counts: Arc::clone(&self.counts),
             phase: self.phase.subscribe(),
         };
         let (mut refusals, mut failures) = (Seldom::default(), Seldom::default());
@@ -81,11 +100,16 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => match self.places.take(peer.ip(), self.proxies.trusts(peer.ip())) {
-                    Ok(place) => drop(connections.spawn(serve(front.clone(), stream, peer.ip(), place))),
-                    Err(why) if refusals.may_be_said() => {
-                        tracing::warn!(%why, address = %peer.ip(), "connections are closed at once");
+                    Ok(place) => {
+                        self.counts.opened.one();
+                        connections.spawn(serve(front.clone(), stream, peer.ip(), place));
                     }
-                    Err(_) => {}
+                    Err(why) => {
+                        self.counts.refused(why);
+                        if refusals.may_be_said() {
+                            tracing::warn!(%why, address = %peer.ip(), "connections are closed at once");
+                        }
+                    }
                 },
                 Err(error) => {
                     if failures.may_be_said() {

@@ -24,8 +24,9 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::carrier::Carrier;
 use super::respond::Line;
 use super::response::{self, Body};
-use crate::plugin::{self, Accepted, PluginActor, SocketAnswer};
+use crate::plugin::{self, Accepted, CallError, PluginActor, SocketAnswer};
 use crate::push::{End, Held, Next, Reason};
+use crate::request_id::RequestId;
 
 /// The only version there is.
 const VERSION: &str = "13";
@@ -138,7 +139,8 @@ impl Socket {
             () = cut.notified() => {}
             () = self.hold(plugin) => {}
         }
-        if let Err(error) = plugin.socket_closed(*self.accepted).await {
+        let closing = RequestId::new().scope(plugin.socket_closed(*self.accepted));
+        if let Err(error) = closing.await {
             tracing::debug!(%error, "saying that a socket is gone");
         }
     }
@@ -194,17 +196,14 @@ impl Socket {
                     Next::End(End::Answered(_) | End::Cut) => return Err(Error::ConnectionClosed),
                 },
                 message = socket.next() => match message.ok_or(Error::ConnectionClosed)?? {
-                    Message::Text(message) => match plugin.socket_message(accepted, &message).await {
+                    Message::Text(message) => match hand_over(plugin, accepted, &message).await {
                         Ok(None) => return Ok(reason(CloseCode::Restart, "reload")),
                         Ok(Some(answers)) => {
                             for answer in answers {
                                 socket.send(Message::text(answer)).await?;
                             }
                         }
-                        Err(error) => {
-                            tracing::debug!(%error, "handing over a socket's message");
-                            return Ok(reason(CloseCode::Again, "try again"));
-                        }
+                        Err(_) => return Ok(reason(CloseCode::Again, "try again")),
                     },
                     Message::Binary(_) => return Ok(reason(CloseCode::Unsupported, "text only")),
                     Message::Close(_) => return Err(Error::ConnectionClosed),
@@ -219,6 +218,19 @@ impl Socket {
             }
         }
     }
+}
+
+/// Hands a message over, under an id of its own.
+async fn hand_over(
+    plugin: &Arc<PluginActor>,
+    accepted: &mut Accepted,
+    message: &str,
+) -> Result<Option<Vec<String>>, CallError> {
+    let handing = async {
+        let handed = plugin.socket_message(accepted, message).await;
+        handed.inspect_err(|error| tracing::debug!(%error, "handing over a socket's message"))
+    };
+    RequestId::new().scope(handing).await
 }
 
 fn reason(code: CloseCode, text: &str) -> Reason {

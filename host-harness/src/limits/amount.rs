@@ -10,6 +10,14 @@ const BYTES: &str = "_bytes";
 /// Units of bytes, the largest first.
 const UNITS: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
+/// A bound, or a peak, as a number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Measure {
+    Bytes(f64),
+    Seconds(f64),
+    Number(f64),
+}
+
 /// The value of a bound, which is never zero.
 pub(super) trait Amount: Sized {
     /// Reads it; an error says what it is to be.
@@ -17,6 +25,9 @@ pub(super) trait Amount: Sized {
 
     /// In text, with its unit.
     fn show(&self, name: &str) -> String;
+
+    /// As a number.
+    fn measure(&self, name: &str) -> Measure;
 
     /// From a peak; none where nothing was seen.
     fn from_peak(peak: u64) -> Option<Self>;
@@ -48,6 +59,14 @@ impl Amount for usize {
         format!("{} {unit}", self / size)
     }
 
+    #[allow(clippy::cast_precision_loss, reason = "nobody counts beyond 2^53 one by one")]
+    fn measure(&self, name: &str) -> Measure {
+        match name.contains(BYTES) {
+            true => Measure::Bytes(*self as f64),
+            false => Measure::Number(*self as f64),
+        }
+    }
+
     fn from_peak(peak: u64) -> Option<Self> {
         (peak > 0).then(|| usize::try_from(peak).unwrap_or(Self::MAX))
     }
@@ -62,6 +81,10 @@ impl Amount for Duration {
 
     fn show(&self, _: &str) -> String {
         humantime::format_duration(*self).to_string()
+    }
+
+    fn measure(&self, _: &str) -> Measure {
+        Measure::Seconds(self.as_secs_f64())
     }
 
     fn from_peak(peak: u64) -> Option<Self> {

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use serde::de::DeserializeOwned;
 
 use super::desk::Request;
-use super::{Answer, Command, Status};
+use super::{Answer, Command, CommandError, Status};
 use crate::data_dir::DataDirError;
 use crate::serve::{Host, ServeError};
 use crate::settings::Settings;
@@ -76,7 +76,17 @@ fn by_itself(settings: &Settings, command: Command) -> Result<Answer, ServeError
         if command.needs_start() {
             crate::serve::start(plugin, settings).await?;
         }
-        let answer = command.run(plugin).await;
+        let answer = match command.attempt(plugin).await {
+            Ok(text) => Ok(text),
+            Err(error) => {
+                if let CommandError::Call(failed) = &error
+                    && let Some(damaged) = crate::serve::damage(plugin, settings, failed).await
+                {
+                    return Err(damaged);
+                }
+                Err(error.to_string())
+            }
+        };
         plugin.stop().await.map_err(ServeError::Start)?;
         Ok(answer)
     })

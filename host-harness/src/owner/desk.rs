@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::{Command, Conversation, OwnerChat};
+use crate::data_dir::DataDir;
 use crate::plugin::PluginActor;
 use crate::settings::Settings;
 
@@ -29,6 +30,7 @@ pub struct Desk {
     pub(super) agent: String,
     pub(super) chat: OwnerChat,
     pub(super) since: SystemTime,
+    pub(super) data: DataDir,
 }
 
 impl Desk {
@@ -39,6 +41,7 @@ impl Desk {
             agent: settings.agent.to_string(),
             chat: OwnerChat::new(plugin, Conversation::at(settings.data.owner_chat())),
             since: SystemTime::now(),
+            data: settings.data.clone(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::plugin::{CallError, CopyError, OutboundMessage, PluginActor, Priority, UpgradeError, Upgraded};
+use crate::request_id::RequestId;
 use crate::settings::Settings;
 use crate::source::{Source, SourceError};
 
@@ -142,7 +143,15 @@ impl Command {
 
     /// Carries the command out.
     pub async fn run(self, plugin: &Arc<PluginActor>) -> Answer {
-        self.try_run(plugin).await.map_err(|error| error.to_string())
+        self.attempt(plugin).await.map_err(|error| error.to_string())
+    }
+
+    async fn attempt(self, plugin: &Arc<PluginActor>) -> Result<String, CommandError> {
+        let running = async {
+            tracing::debug!("a command of the owner's");
+            self.try_run(plugin).await
+        };
+        RequestId::current_or_new().scope(running).await
     }
 
     async fn try_run(self, plugin: &Arc<PluginActor>) -> Result<String, CommandError> {

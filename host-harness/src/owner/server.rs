@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::desk::Request;
 use super::{Answer, Desk, Status};
+use crate::request_id::RequestId;
 
 /// Bytes of a command: a message of 64 KiB with every character escaped.
 const COMMAND_BYTES: u64 = 512 << 10;
@@ -137,7 +138,7 @@ async fn chat(
             () = back => {}
         }
     };
-    tokio::join!(turn, relay);
+    tokio::join!(RequestId::new().scope(turn), relay);
 }
 
 async fn write(writer: &mut (impl AsyncWrite + Unpin), what: &impl Serialize) -> io::Result<()> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Desk;
 use crate::limits::LimitReport;
-use crate::plugin;
+use crate::plugin::{self, Loss};
 
 /// The state of a running harness. Fields may be added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Status {
     pub turns: Turns,
     /// Connections that are held open: event streams, WebSockets and answers to come.
     pub held_connections: usize,
+    /// Bytes that the disk of the data directory has left; none where the system does not tell.
+    pub free_bytes: Option<u64>,
     /// How the plugin is, and how near its limits it came.
     pub plugin: plugin::Status,
 }
@@ -51,6 +53,7 @@ impl Status {
                 longest_wait_ms: millis(queue.longest_wait().unwrap_or_default()),
             },
             held_connections: desk.plugin.hub().held(),
+            free_bytes: desk.data.free_bytes().ok(),
             plugin: desk.plugin.status(),
         }
     }
@@ -58,6 +61,21 @@ impl Status {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Bytes for people, as in `1.5 GiB`.
+fn rounded(bytes: u64) -> String {
+    let unit = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)]
+        .into_iter()
+        .find(|(_, power)| bytes >> power > 0);
+    match unit {
+        // In tenths, so that nothing is lost before the point.
+        Some((unit, power)) => {
+            let tenths = u128::from(bytes) * 10 >> power;
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} B"),
+    }
 }
 
 impl fmt::Display for Status {
@@ -76,8 +94,28 @@ impl fmt::Display for Status {
             write!(f, ", the longest for {:.1} s", longest.as_secs_f64())?;
         }
         writeln!(f, "\nHeld connections: {}", self.held_connections)?;
-        let plugin::Status { health, lost, limits } = &self.plugin;
-        write!(f, "Plugin: {health}; {lost} instances lost\nPeaks, of limits:")?;
+        let plugin::Status {
+            health,
+            lost,
+            last_loss,
+            directory_bytes,
+            limits,
+        } = &self.plugin;
+        write!(f, "Disk: {} of the plugin's", rounded(*directory_bytes))?;
+        if let Some(free) = self.free_bytes {
+            write!(f, ", {} free", rounded(free))?;
+        }
+        write!(f, "\nPlugin: {health}; {lost} instances lost")?;
+        if let Some(Loss { at_ms, reason }) = last_loss {
+            let at = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(*at_ms));
+            // What stands before is where in the plugin it happened.
+            write!(
+                f,
+                "\nLast loss: {at}: {}",
+                reason.lines().last().unwrap_or_default().trim()
+            )?;
+        }
+        write!(f, "\nPeaks, of limits:")?;
         for LimitReport { name, limit, peak } in limits {
             if let Some(peak) = peak {
                 write!(f, "\n  {name}: {peak} of {limit}")?;

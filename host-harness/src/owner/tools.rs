@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Command, Urgency};
 use crate::plugin::{CallError, ChannelError, PluginActor};
+use crate::request_id::RequestId;
 
 /// The tool that is the harness's own.
 pub(super) const NUDGE: &str = "nudge";
@@ -111,7 +112,7 @@ impl OwnerTools {
             }
         };
         // A call of the plugin that is given up in the middle costs its instance.
-        let called = tokio::spawn(call).await;
+        let called = tokio::spawn(RequestId::current_or_new().scope(call)).await;
         called.unwrap_or_else(|_| Err("the tool failed in the middle".to_owned()))
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings::Plugin;
+use super::counts::{Cause, Counts, Kind};
 use super::directory::Directory;
 use super::effects::Effects;
 use super::group::{Group, commit_soon, synced};
@@ -25,7 +26,8 @@ use crate::agent::{AgentQueue, Notes};
 use crate::engine::Engine;
 use crate::limits::{Limit, Limits, Rates};
 use crate::push::PushHub;
-use crate::web_push::Delivery;
+use crate::request_id::RequestId;
+use crate::web_push::{Delivery, WebPush};
 
 use super::bindings::exports::tinyclaw::plugin::channel;
 
@@ -44,16 +46,16 @@ pub struct PluginActor {
     pub(super) engine: Arc<Engine>,
     pub(super) grants: Grants,
     pub(super) limits: Limits,
-    rates: Rates,
-    directory: Directory,
-    hub: PushHub,
+    pub(super) rates: Rates,
+    pub(super) directory: Directory,
+    pub(super) hub: PushHub,
     pub(super) queue: AgentQueue,
     pub(super) slot: Mutex<Slot>,
     serving: Arc<AtomicU64>,
     pub(super) upgrading: Mutex<()>,
     waiting: Semaphore,
     lost: Notify,
-    lost_instances: AtomicU64,
+    pub(super) counts: Arc<Counts>,
     health: watch::Sender<Health>,
 }
 
@@ -96,7 +98,7 @@ impl PluginActor {
             upgrading: Mutex::default(),
             waiting,
             lost: Notify::new(),
-            lost_instances: AtomicU64::new(0),
+            counts: Arc::default(),
             health: watch::Sender::default(),
         })
     }
@@ -123,7 +125,8 @@ impl PluginActor {
         };
         let plugin = Arc::clone(self);
         sender.send(delivery, async move |endpoint| {
-            if let Err(error) = plugin.web_push_gone(&endpoint).await {
+            let telling = RequestId::new().scope(plugin.web_push_gone(&endpoint));
+            if let Err(error) = telling.await {
                 tracing::warn!(%error, "the plugin does not know that a browser cannot be woken any more");
             }
         });
@@ -153,11 +156,24 @@ impl PluginActor {
 
     /// Instances that were lost so far.
     pub fn lost_instances(&self) -> u64 {
-        self.lost_instances.load(Ordering::Relaxed)
+        Cause::ALL.iter().map(|cause| self.counts.lost(*cause)).sum()
     }
 
-    pub(super) fn directory(&self) -> &Directory {
-        &self.directory
+    /// What was counted of its calls and instances.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What wakes browsers, if anything does.
+    pub(crate) fn web_push(&self) -> Option<&WebPush> {
+        self.grants.web_push.as_deref()
+    }
+
+    /// Calls of clients that wait or run.
+    pub(crate) fn waiting_calls(&self) -> usize {
+        self.limits
+            .waiting_calls
+            .saturating_sub(self.waiting.available_permits())
     }
 
     /// Starts the plugin, and again whenever its instance is lost.
@@ -196,7 +212,7 @@ impl PluginActor {
         let stopped = self
             .enter(
                 &mut slot,
-                Limit::stop,
+                Kind::Stop,
                 async |call| call.plugin.tinyclaw_plugin_channel().call_stop(call.store).await,
                 |result| result,
             )
@@ -228,6 +244,7 @@ impl PluginActor {
     /// Makes a call for a client, unless too many wait already.
     pub(super) async fn call_for_client<R, T>(
         self: &Arc<Self>,
+        kind: Kind,
         make: impl AsyncFnOnce(Call<'_>) -> wasmtime::Result<R>,
         settle: impl FnOnce(R) -> T,
     ) -> Result<T, CallError> {
@@ -235,15 +252,15 @@ impl PluginActor {
             self.limits.tell(Limit::waiting_calls);
             CallError::Saturated
         })?;
-        let waiting = self.limits.waiting_calls - self.waiting.available_permits();
-        self.limits.note(Limit::waiting_calls, waiting);
-        self.call(make, settle).await
+        self.limits.note(Limit::waiting_calls, self.waiting_calls());
+        self.call(kind, make, settle).await
     }
 
     /// Makes one call. `settle` runs when it has returned and before what it asked for is released; what it changed is
     /// lasting when this returns.
     pub(super) async fn call<R, T>(
         self: &Arc<Self>,
+        kind: Kind,
         make: impl AsyncFnOnce(Call<'_>) -> wasmtime::Result<R>,
         settle: impl FnOnce(R) -> T,
     ) -> Result<T, CallError> {
@@ -251,7 +268,7 @@ impl PluginActor {
             let mut slot = self.slot.lock().await;
             self.ensure_running(&mut slot).await?;
             slot.let_changes_wait();
-            let (settled, effects) = self.enter(&mut slot, Limit::call, make, settle).await?;
+            let (settled, effects) = self.enter(&mut slot, kind, make, settle).await?;
             let lasting = if slot.is_open() {
                 let lasting = slot.group.join(effects);
                 if slot.group.len() >= self.limits.calls_per_commit {
@@ -314,7 +331,7 @@ impl PluginActor {
         let committed = self
             .enter(
                 slot,
-                Limit::call,
+                Kind::Commit,
                 async |call| call.plugin.tinyclaw_plugin_channel().call_commit(call.store).await,
                 |result| result,
             )
@@ -323,13 +340,15 @@ impl PluginActor {
         match committed.and_then(|(result, _)| result.map_err(CallError::Channel)) {
             Ok(()) => {
                 tracing::debug!(calls, "committed");
+                self.counts.commits.one();
+                self.counts.committed_calls.add(calls.try_into().unwrap_or(u64::MAX));
                 slot.close_group();
                 Ok(())
             }
             Err(error) => {
                 slot.keep_apart();
                 if slot.running.is_some() {
-                    self.lose(slot, &format!("committing: {error}"));
+                    self.lose(slot, Cause::Refused, &format!("committing: {error}"));
                 }
                 Err(error)
             }
@@ -340,7 +359,7 @@ impl PluginActor {
     pub(super) fn finish_syncing(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
         self.release_synced(slot).map_err(|error| {
             slot.keep_apart();
-            self.lose(slot, &format!("syncing: {error}"));
+            self.lose(slot, Cause::Disk, &format!("syncing: {error}"));
             CallError::Host(error.into())
         })
     }
@@ -372,7 +391,7 @@ impl PluginActor {
     /// Gives the slot an instance if it has none, and starts it if it is to be started.
     pub(super) async fn ensure_running(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
         if slot.running.as_ref().is_some_and(|running| running.entered) {
-            self.lose(slot, "a call was given up in the middle");
+            self.lose(slot, Cause::Abandoned, "a call was given up in the middle");
         }
         if slot.running.is_some() {
             return Ok(());
@@ -388,8 +407,8 @@ impl PluginActor {
         let mut store = self.new_store(slot.last_instance).map_err(CallError::Host)?;
         let instantiating = slot.program.instantiate(&mut store);
         let instantiated = match tokio::time::timeout(self.limits.start, instantiating).await {
-            Ok(instantiated) => instantiated.map_err(|error| format!("instantiating: {error:#}")),
-            Err(_) => Err(self.too_long(Limit::start)),
+            Ok(instantiated) => instantiated.map_err(|error| (Cause::Trap, format!("instantiating: {error:#}"))),
+            Err(_) => Err((Cause::Time, self.too_long(Limit::start))),
         };
         match instantiated {
             Ok(plugin) => {
@@ -399,10 +418,10 @@ impl PluginActor {
                     entered: false,
                 })
             }
-            Err(why) => {
+            Err((cause, why)) => {
                 store.data_mut().tell_met();
                 drop(store);
-                self.lose(slot, &why);
+                self.lose(slot, cause, &why);
                 return Err(CallError::Down {
                     retry_after: FIRST_PAUSE,
                 });
@@ -414,7 +433,7 @@ impl PluginActor {
         let started = self
             .enter(
                 slot,
-                Limit::start,
+                Kind::Start,
                 async |call| call.plugin.tinyclaw_plugin_channel().call_start(call.store).await,
                 |result| result,
             )
@@ -423,26 +442,19 @@ impl PluginActor {
             (Ok(()), effects) => {
                 self.health.send_modify(Health::running);
                 slot.serve();
+                self.counts.starts.one();
                 written(effects.release(self)).await
             }
             (Err(error), _) => {
                 let error = CallError::Channel(error);
-                self.lose(slot, &format!("starting: {error}"));
+                self.lose(slot, Cause::Refused, &format!("starting: {error}"));
                 Err(error)
             }
         }
     }
 
     fn new_store(&self, instance: Instance) -> wasmtime::Result<Store<State>> {
-        let state = State::new(
-            instance,
-            &self.grants,
-            &self.limits,
-            self.rates.clone(),
-            self.directory.clone(),
-            self.hub.clone(),
-            self.queue.clone(),
-        )?;
+        let state = State::new(instance, self)?;
         let mut store = Store::new(self.engine.inner(), state);
         store.limiter(|state| &mut state.bounds);
         store.set_hostcall_fuel(self.limits.hostcall_bytes);
@@ -477,7 +489,7 @@ impl PluginActor {
     pub(super) async fn enter<R, T>(
         self: &Arc<Self>,
         slot: &mut Slot,
-        limit: Limit,
+        kind: Kind,
         make: impl AsyncFnOnce(Call<'_>) -> wasmtime::Result<R>,
         settle: impl FnOnce(R) -> T,
     ) -> Result<(T, Effects), CallError> {
@@ -486,6 +498,7 @@ impl PluginActor {
                 retry_after: FIRST_PAUSE,
             });
         };
+        let limit = kind.limit();
         running.entered = true;
         running.store.set_epoch_deadline(self.engine.deadline_ticks(ALONE));
         running.store.set_hostcall_fuel(self.limits.hostcall_bytes);
@@ -496,14 +509,18 @@ impl PluginActor {
         };
         // One that computes is looked at when it lets others take their turns, one that waits at any time.
         let returned = tokio::time::timeout(self.time(limit), make(call)).await;
-        self.limits.note_time(limit, begun.elapsed());
+        let lasted = begun.elapsed();
+        self.limits.note_time(limit, lasted);
+        if let Some(calls) = self.counts.calls(kind) {
+            calls.count(lasted);
+        }
         match returned {
             Ok(Ok(value)) => {
                 running.entered = false;
                 let effects = running.store.data_mut().end_call();
                 if let Err(error) = running.store.data().syncs.check() {
                     slot.keep_apart();
-                    self.lose(slot, &format!("syncing: {error}"));
+                    self.lose(slot, Cause::Disk, &format!("syncing: {error}"));
                     return Err(CallError::Trapped);
                 }
                 // An instance that starts and fails at once is no better than one that does not start.
@@ -513,19 +530,23 @@ impl PluginActor {
                 Ok((settle(value), effects))
             }
             Ok(Err(trap)) => {
-                self.lose(slot, &format!("{trap:#}"));
+                let cause = match running.store.data().bounds.has_met(Limit::memory_bytes) {
+                    true => Cause::Memory,
+                    false => Cause::Trap,
+                };
+                self.lose(slot, cause, &format!("{trap:#}"));
                 Err(CallError::Trapped)
             }
             Err(_) => {
                 let why = self.too_long(limit);
-                self.lose(slot, &why);
+                self.lose(slot, Cause::Time, &why);
                 Err(CallError::Trapped)
             }
         }
     }
 
     /// Drops the instance with all that it asked for. Its held connections stay.
-    fn lose(self: &Arc<Self>, slot: &mut Slot, why: &str) {
+    fn lose(self: &Arc<Self>, slot: &mut Slot, cause: Cause, why: &str) {
         // What was committed before is no part of what failed.
         if let Err(error) = self.release_synced(slot) {
             tracing::error!(%error, "what was to be made lasting is given up");
@@ -544,7 +565,7 @@ impl PluginActor {
         // The first loss is mended at once.
         let pause = if slot.strikes > 1 { pause } else { Duration::ZERO };
         slot.not_before = (slot.strikes > 1).then(|| Instant::now() + pause);
-        self.lost_instances.fetch_add(1, Ordering::Relaxed);
+        self.counts.lose(cause, why);
         tracing::error!(strikes = slot.strikes, why, "the plugin's instance is lost");
         if slot.started {
             self.health.send_modify(|health| health.lost(slot.strikes, pause, why));

@@ -1,21 +1,26 @@
 //! Bounds on what an instance takes of this machine's memory, and the bounds that it has met.
 
+use std::sync::Arc;
+
 use wasmtime::{ResourceLimiter, Result};
 
+use super::counts::Counts;
 use crate::limits::{Limit, Limits};
 
 /// What an instance has, and which bounds it met in the call that runs.
 #[derive(Debug)]
 pub(super) struct Bounds {
     limits: Limits,
+    counts: Arc<Counts>,
     memory_bytes: usize,
     met: Vec<Limit>,
 }
 
 impl Bounds {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, counts: &Arc<Counts>) -> Self {
         Self {
             limits: limits.clone(),
+            counts: Arc::clone(counts),
             memory_bytes: 0,
             met: Vec::new(),
         }
@@ -23,14 +28,26 @@ impl Bounds {
 
     /// Notes that a bound was met.
     pub(super) fn meet(&mut self, limit: Limit) {
-        if !self.met.contains(&limit) {
+        if !self.has_met(limit) {
             self.met.push(limit);
         }
+    }
+
+    /// Whether a bound was met in the call that runs.
+    pub(super) fn has_met(&self, limit: Limit) -> bool {
+        self.met.contains(&limit)
     }
 
     /// The bounds that were met since this was asked before.
     pub(super) fn take_met(&mut self) -> Vec<Limit> {
         std::mem::take(&mut self.met)
+    }
+}
+
+/// Its memory goes with it.
+impl Drop for Bounds {
+    fn drop(&mut self) {
+        self.counts.set_memory(0);
     }
 }
 
@@ -41,6 +58,7 @@ impl ResourceLimiter for Bounds {
         if fits {
             self.memory_bytes = total;
             self.limits.note(Limit::memory_bytes, total);
+            self.counts.set_memory(total);
         } else {
             self.meet(Limit::memory_bytes);
         }

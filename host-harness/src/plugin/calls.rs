@@ -9,6 +9,7 @@ use super::actor::PluginActor;
 use super::bindings::exports::tinyclaw::plugin::channel::AgentEvent;
 use super::bindings::exports::tinyclaw::plugin::socket::Opening;
 use super::bindings::tinyclaw::plugin::http_types as wit;
+use super::counts::Kind;
 use super::{CallError, ChannelError, Delivery, Entry, Metadata, OutboundMessage, Request, Response, Role, Tool};
 use crate::agent::{Event, Events, Said, Speaker, Ticket};
 use crate::limits::Limit;
@@ -63,6 +64,7 @@ impl PluginActor {
     /// When it cannot be called.
     pub async fn describe(self: &Arc<Self>) -> Result<Metadata, CallError> {
         self.call(
+            Kind::Other,
             async |call| call.plugin.tinyclaw_plugin_channel().call_describe(call.store).await,
             |metadata| metadata,
         )
@@ -75,6 +77,7 @@ impl PluginActor {
     /// When it cannot be called.
     pub async fn list_tools(self: &Arc<Self>) -> Result<Vec<Tool>, CallError> {
         self.call(
+            Kind::Tool,
             async |call| call.plugin.tinyclaw_plugin_tools().call_list_tools(call.store).await,
             |tools| tools,
         )
@@ -87,6 +90,7 @@ impl PluginActor {
     /// When it cannot be called, or the tool's own refusal.
     pub async fn call_tool(self: &Arc<Self>, name: &str, arguments: &str) -> Result<String, CallError> {
         self.call(
+            Kind::Tool,
             async |call| {
                 call.plugin
                     .tinyclaw_plugin_tools()
@@ -109,6 +113,7 @@ impl PluginActor {
         message: &OutboundMessage,
     ) -> Result<Delivery, CallError> {
         self.call(
+            Kind::Message,
             async |call| {
                 call.plugin
                     .tinyclaw_plugin_channel()
@@ -127,6 +132,7 @@ impl PluginActor {
     /// When it cannot be called, or the plugin's own refusal.
     pub async fn history(self: &Arc<Self>, user_id: &str, limit: u32) -> Result<Vec<Entry>, CallError> {
         self.call(
+            Kind::History,
             async |call| {
                 call.plugin
                     .tinyclaw_plugin_channel()
@@ -147,6 +153,7 @@ impl PluginActor {
     pub async fn http(self: &Arc<Self>, request: &Request, cut: &Arc<Notify>) -> Result<HttpAnswer, CallError> {
         let request = wit::Request::from(request);
         self.call_for_client(
+            Kind::Http,
             async |call| {
                 call.plugin
                     .tinyclaw_plugin_http()
@@ -173,6 +180,7 @@ impl PluginActor {
     ) -> Result<SocketAnswer, CallError> {
         let request = wit::Request::from(&request);
         self.call_for_client(
+            Kind::Socket,
             async |call| {
                 let instance = call.store.data().instance;
                 let opening = call
@@ -207,6 +215,7 @@ impl PluginActor {
     ) -> Result<Option<Vec<String>>, CallError> {
         let (answers, instance) = self
             .call_for_client(
+                Kind::Socket,
                 async |call| {
                     let instance = call.store.data().instance;
                     let socket = call.plugin.tinyclaw_plugin_socket();
@@ -239,6 +248,7 @@ impl PluginActor {
     /// When it cannot be called.
     pub async fn socket_closed(self: &Arc<Self>, accepted: Accepted) -> Result<(), CallError> {
         self.call(
+            Kind::Socket,
             async |call| {
                 call.plugin
                     .tinyclaw_plugin_socket()
@@ -256,6 +266,7 @@ impl PluginActor {
     /// When it cannot be called.
     pub async fn web_push_gone(self: &Arc<Self>, endpoint: &str) -> Result<(), CallError> {
         self.call(
+            Kind::Other,
             async |call| {
                 call.plugin
                     .tinyclaw_plugin_web_push_events()
@@ -345,6 +356,7 @@ impl Events for PluginActor {
         let event = AgentEvent::from(event);
         let result = self
             .call(
+                Kind::Event,
                 async |call| {
                     call.plugin
                         .tinyclaw_plugin_channel()

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::actor::PluginActor;
+use super::counts::Kind;
 use super::{CallError, Condition, Grants, Program};
 use crate::engine::Engine;
 use crate::files;
-use crate::limits::{Limit, Limits};
+use crate::limits::Limits;
 
 /// Why the plugin's files were not copied.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +59,7 @@ impl PluginActor {
         let (condition, _nothing) = self
             .enter(
                 &mut slot,
-                Limit::start,
+                Kind::Verify,
                 async |call| call.plugin.tinyclaw_plugin_maintenance().call_verify(call.store).await,
                 |result| result,
             )

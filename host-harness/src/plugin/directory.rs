@@ -58,12 +58,12 @@ impl Directory {
         }
     }
 
-    /// Notes how large it is.
-    pub(super) fn measure(&self) -> io::Result<()> {
+    /// Notes how large it is, and gives the bytes.
+    pub(super) fn measure(&self) -> io::Result<u64> {
         self.measure_for(&mut self.left())
     }
 
-    fn measure_for(&self, left: &mut Left) -> io::Result<()> {
+    fn measure_for(&self, left: &mut Left) -> io::Result<u64> {
         let mut found = Found::default();
         look(&self.path, self.limits.directory_files, &mut found)?;
         self.limits
@@ -74,7 +74,7 @@ impl Directory {
             bytes: most.saturating_sub(found.bytes),
             files: self.limits.directory_files.saturating_sub(found.files),
         };
-        Ok(())
+        Ok(found.bytes)
     }
 
     /// Takes room for bytes that are written.

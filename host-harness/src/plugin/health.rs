@@ -40,9 +40,18 @@ pub enum Health {
 }
 
 impl Health {
-    /// Whether requests are answered, for `readyz`. The process itself lives as long as it can say this, for `healthz`.
-    pub fn is_ready(&self) -> bool {
-        matches!(self, Self::Running)
+    /// Every state in a word.
+    pub(crate) const WORDS: [&str; 5] = ["stopped", "starting", "running", "paused", "degraded"];
+
+    /// The state in a word.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Paused { .. } => "paused",
+            Self::Degraded { .. } => "degraded",
+        }
     }
 
     /// After the loss of as many instances in a row, for `reason`, when the next is started after `pause`.
@@ -99,9 +108,19 @@ impl std::fmt::Display for Health {
     }
 }
 
-fn unix_ms(at: SystemTime) -> u64 {
+pub(super) fn unix_ms(at: SystemTime) -> u64 {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+/// How an instance was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Loss {
+    /// When, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Why.
+    pub reason: String,
 }
 
 /// What the owner sees of a plugin.
@@ -112,19 +131,30 @@ pub struct Status {
     pub health: Health,
     /// Instances that were lost since the harness started.
     pub lost: u64,
+    /// The last of these losses, whether or not all is well since.
+    pub last_loss: Option<Loss>,
+    /// Bytes of the files in its directory.
+    pub directory_bytes: u64,
     /// Every bound, and how near it was come to.
     pub limits: Vec<LimitReport>,
 }
 
 impl PluginActor {
+    /// Bytes of the files in the plugin's directory; 0 where they cannot be counted.
+    pub(crate) fn directory_bytes(&self) -> u64 {
+        self.directory
+            .measure()
+            .inspect_err(|error| tracing::warn!(%error, "measuring the plugin's directory"))
+            .unwrap_or_default()
+    }
+
     /// How the plugin is and how near its bounds it came. Does not call it.
     pub fn status(&self) -> Status {
-        if let Err(error) = self.directory().measure() {
-            tracing::warn!(%error, "measuring the plugin's directory");
-        }
         Status {
             health: self.health(),
             lost: self.lost_instances(),
+            last_loss: self.counts.last_loss(),
+            directory_bytes: self.directory_bytes(),
             limits: self.limits().report(),
         }
     }

@@ -10,14 +10,16 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::actor::PluginActor;
 use super::bindings::tinyclaw::plugin::{agent, commits, http_types, push, secrets, web_push};
 use super::bindings::wasi::logging::logging::{self, Level};
 use super::bounds::Bounds;
+use super::counts::Counts;
 use super::directory::Directory;
 use super::effects::{Effect, Effects};
 use super::no_requests::NoRequests;
 use super::syncs::Syncs;
-use super::{Grants, Instance, Response};
+use super::{Instance, Response};
 use crate::agent::{AgentQueue, Notes};
 use crate::limits::{Limit, Limits, Rates};
 use crate::push::{PushHub, Reason};
@@ -55,6 +57,7 @@ pub(crate) struct State {
     pub(super) directory: Directory,
     rates: Rates,
     limits: Limits,
+    counts: Arc<Counts>,
     hub: PushHub,
     queue: AgentQueue,
     web_push: Option<Arc<WebPush>>,
@@ -68,15 +71,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(super) fn new(
-        instance: Instance,
-        grants: &Grants,
-        limits: &Limits,
-        rates: Rates,
-        directory: Directory,
-        hub: PushHub,
-        queue: AgentQueue,
-    ) -> wasmtime::Result<Self> {
+    pub(super) fn new(instance: Instance, plugin: &PluginActor) -> wasmtime::Result<Self> {
+        let (grants, limits) = (&plugin.grants, &plugin.limits);
         let mut wasi = WasiCtx::builder();
         // No call waits for a disk longer than for another thread to wait for it.
         wasi.allow_blocking_current_thread(true);
@@ -94,12 +90,13 @@ impl State {
                 .collect(),
             secrets: grants.secrets.clone(),
             notes: grants.notes.clone(),
-            bounds: Bounds::new(limits),
-            directory,
-            rates,
+            bounds: Bounds::new(limits, &plugin.counts),
+            directory: plugin.directory.clone(),
+            rates: plugin.rates.clone(),
             limits: limits.clone(),
-            hub,
-            queue,
+            counts: Arc::clone(&plugin.counts),
+            hub: plugin.hub.clone(),
+            queue: plugin.queue.clone(),
             web_push: grants.web_push.clone(),
             effects: Effects::default(),
             may_wait: false,
@@ -349,6 +346,7 @@ impl logging::Host for State {
         self.log_lines += 1;
         let bytes = message.len().min(self.limits.log_line_bytes);
         if let Err(limit) = self.line(bytes) {
+            self.counts.dropped_log_lines.one();
             self.bounds.meet(limit);
             return;
         }

@@ -10,6 +10,7 @@ mod bindings;
 mod bounds;
 mod calls;
 mod copies;
+mod counts;
 mod directory;
 mod effects;
 mod fitting;
@@ -36,8 +37,9 @@ use calls::Instance;
 pub use calls::{Accepted, Connection, HttpAnswer, SocketAnswer};
 pub use copies::CopyError;
 pub(crate) use copies::verify_files;
+pub(crate) use counts::{Cause, Kind};
 pub use grants::Grants;
-pub use health::{Health, Status};
+pub use health::{Health, Loss, Status};
 pub(crate) use imports::one_line;
 pub use program::Program;
 pub use upgrade::{UpgradeError, Upgraded};
@@ -134,6 +136,16 @@ pub enum CallError {
     /// This machine does not give what an instance needs, such as the plugin's directory.
     #[error("{0:#}")]
     Host(wasmtime::Error),
+}
+
+impl CallError {
+    /// Whether the plugin says that it cannot read or write its files.
+    pub(crate) fn is_about_storage(&self) -> bool {
+        matches!(
+            self,
+            Self::Channel(ChannelError::Storage(_)) | Self::Tool(ToolError::Storage(_))
+        )
+    }
 }
 
 struct Explained<'a>(&'a ChannelError);

@@ -15,12 +15,13 @@ use tokio::task::JoinError;
 
 use super::actor::PluginActor;
 use super::before::Before;
+use super::counts::Kind;
 use super::slot::Slot;
 use super::{CallError, Grants, LoadError, Metadata, Program};
 use crate::agent::{Agent, AgentQueue, Answering, Piece, Turn};
 use crate::engine::Engine;
 use crate::files;
-use crate::limits::{Limit, Limits};
+use crate::limits::Limits;
 use crate::push::PushHub;
 
 /// Bytes of a secret that a program is tried with, in place of the plugin's own.
@@ -224,7 +225,7 @@ impl PluginActor {
         let (stopped, _untold) = self
             .enter(
                 slot,
-                Limit::stop,
+                Kind::Stop,
                 async |call| call.plugin.tinyclaw_plugin_channel().call_stop(call.store).await,
                 |result| result,
             )
@@ -240,7 +241,7 @@ impl PluginActor {
         let page = super::calls::front_page();
         self.enter(
             slot,
-            Limit::call,
+            Kind::Http,
             async |call| call.plugin.tinyclaw_plugin_http().call_handle(call.store, &page).await,
             drop,
         )

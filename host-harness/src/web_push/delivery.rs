@@ -73,14 +73,17 @@ impl WebPush {
         for attempt in 0..TRIES {
             let pause = match self.attempt(&delivery).await {
                 Outcome::Sent => {
+                    self.counts.sent.one();
                     tracing::debug!(service, "a browser is woken");
                     return false;
                 }
                 Outcome::Gone => {
+                    self.counts.gone.one();
                     tracing::info!(service, "a browser cannot be woken any more");
                     return true;
                 }
                 Outcome::Refused(why) => {
+                    self.counts.failed.one();
                     tracing::warn!(service, why, "a browser is not woken");
                     return false;
                 }
@@ -93,6 +96,7 @@ impl WebPush {
             }
             tokio::time::sleep(pause).await;
         }
+        self.counts.failed.one();
         tracing::warn!(
             service,
             "a browser is not woken: its push service was away or busy too long"

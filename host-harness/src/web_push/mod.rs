@@ -17,6 +17,7 @@ use reqwest::{Client, Url};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
+use crate::metrics::Counter;
 use address::{PublicResolver, Refusal};
 use message::{AUTH_BYTES, Identity, POINT_BYTES};
 
@@ -111,7 +112,18 @@ pub struct WebPush {
     allowed: Vec<SocketAddr>,
     client: Client,
     requests: Semaphore,
+    counts: Counts,
     waiting: Mutex<HashMap<String, Waiting>>,
+}
+
+/// What is counted of what was to wake browsers. What was replaced or cancelled before it was sent is in none of these.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) sent: Counter,
+    /// The browser cannot be woken any more.
+    pub(crate) gone: Counter,
+    /// The push service refused it, or was away too long.
+    pub(crate) failed: Counter,
 }
 
 /// What is on its way to one endpoint.
@@ -152,8 +164,14 @@ impl WebPush {
             allowed,
             client,
             requests: Semaphore::new(MAX_REQUESTS),
+            counts: Counts::default(),
             waiting: Mutex::default(),
         })
+    }
+
+    /// What was counted so far.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// The key that browsers subscribe with.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Instant;
 
-use friends_chat_tests::{DEADLINE, Process};
+use friends_chat_tests::{DEADLINE, Process, Watcher};
 use host_harness::plugin::Health;
 use host_harness::serve::Host;
 use host_harness::settings::{Overrides, Settings};
@@ -16,19 +16,37 @@ pub(crate) fn traps_on_start() {
     let mended = data.path().join("plugin/mended");
     fs::create_dir(data.path().join("plugin")).unwrap();
     fs::write(&mended, "").unwrap();
-    let host = Hostile::on(&data, "traps_on_start", &[]);
+    let host = Hostile::on(&data, "traps_on_start", &["--metrics", "127.0.0.1:0"]);
+    let watcher = Watcher::of(&host.harness);
+    assert_eq!(watcher.health("/readyz"), (200, "ready".to_owned()));
     let mut held = host.hold();
     fs::remove_file(&mended).unwrap();
-    host.get("/trap").assert_error(503);
+    let answer = host.get("/trap");
+    answer.assert_error(503);
+    let id = format!(" request={}", answer.header("x-request-id").unwrap());
+    host.harness.log().expect(&["instance is lost", &id]);
     host.harness.log().expect(&["the plugin is degraded", "strikes=3"]);
     let answer = host.get("/ping");
     answer.assert_error(503);
     assert!(answer.header("retry-after").is_some());
+    assert_eq!(watcher.health("/readyz"), (503, "degraded".to_owned()));
+    assert_eq!(watcher.health("/healthz"), (200, "ok".to_owned()));
+    let metrics = watcher.metrics();
+    assert!((metrics.value("plugin_health{state=\"degraded\"}") - 1.0).abs() < 0.1);
+    assert!(metrics.value("instances_lost_total{cause=\"trap\"}") >= 3.0);
+    assert!(metrics.value("instance_memory_bytes") < 1.0, "{}", metrics.text);
     fs::write(&mended, "").unwrap();
     host.harness.log().expect(&["the plugin is not degraded any more"]);
+    assert_eq!(watcher.health("/readyz"), (200, "ready".to_owned()));
+    assert!((watcher.metrics().value("instance_starts_total") - 2.0).abs() < 0.1);
     host.assert_answers();
     host.text("/tell");
     assert_eq!(held.line(), "told", "who is held stays");
+    let status = host.harness.owner(&["status"]).success();
+    assert!(
+        status.contains("Last loss: ") && status.contains("unreachable"),
+        "{status}"
+    );
     let data = host.harness.stop();
 
     fs::remove_file(&mended).unwrap();
@@ -113,6 +131,29 @@ fn what_a_program_spoils_is_put_back_though_the_harness_is_killed_meanwhile() {
         .filter(|name| name.starts_with("plugin."))
         .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn what_costs_an_instance_is_counted_by_its_cause() {
+    for (name, target, cause) in [
+        ("spins", "/spin", "time"),
+        ("eats_memory", "/16", "memory"),
+        ("recurses", "/100000000", "trap"),
+    ] {
+        let data = data("[limits]\ncall = \"200ms\"\nmemory_bytes = \"16 MiB\"\n");
+        let host = Hostile::on(&data, name, &["--metrics", "127.0.0.1:0"]);
+        let watcher = Watcher::of(&host.harness);
+        host.get(target).assert_error(503);
+        for other in ["time", "memory", "trap", "abandoned", "refused"] {
+            let lost = watcher
+                .metrics()
+                .value(&format!("instances_lost_total{{cause=\"{other}\"}}"));
+            assert!(
+                (lost - f64::from(u8::from(other == cause))).abs() < 0.1,
+                "{name}: {other}: {lost}"
+            );
+        }
+    }
 }
 
 #[test]
