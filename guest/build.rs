@@ -30,6 +30,7 @@ const ICON: &str = "icon.svg";
 const GROUND: (u8, u8, u8) = (0x57, 0x46, 0xc6);
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
 /// What the page and the card say of their language as they lie in the repository.
 const ENGLISH: &str = r#"lang="en" dir="ltr""#;
 
@@ -53,7 +54,10 @@ fn main() {
     let mut assets = Files::new();
     for path in files(&page) {
         if let Some(content_type) = content_type(&path) {
-            assets.insert(name_of(&path), (content_type, read(&path)));
+            assets.insert(
+                name_of(&path),
+                (content_type, without_comments(content_type, read(&path))),
+            );
         }
     }
     for Catalogue { tag, json, .. } in &catalogues {
@@ -99,6 +103,18 @@ fn main() {
     write_out("languages.in", table.as_bytes());
 }
 
+/// A script or a style without the lines that only people read: a friend on a slow line would wait for them.
+fn without_comments(content_type: &str, content: Vec<u8>) -> Vec<u8> {
+    let is_comment: fn(&str) -> bool = match content_type {
+        SCRIPT => |line| line.starts_with("//"),
+        STYLE => |line| line.starts_with("/*") && line.ends_with("*/"),
+        _ => return content,
+    };
+    let content = as_text(content);
+    let lines = content.lines().filter(|line| !is_comment(line.trim()));
+    lines.flat_map(|line| [line, "\n"]).collect::<String>().into_bytes()
+}
+
 /// The sizes that Chromium asks for to install, and the one that iOS puts on the home screen.
 fn draw_icons(assets: &mut Files) {
     let (_, icon) = assets.get(ICON).expect("the page has an icon");
@@ -127,7 +143,7 @@ fn tell_worker(assets: &mut Files, version: &str) {
         .keys()
         .map(String::as_str)
         .filter(|name| !matches!(*name, WORKER | MANIFEST) && !name.starts_with("texts."))
-        .filter(|name| !name.ends_with(".png") || *name == "icon-192.png")
+        .filter(|name| !name.ends_with(".png"))
         .chain(["texts.js"])
         .collect();
     let kept = kept.join(" ");
@@ -253,7 +269,7 @@ fn name_of(path: &Path) -> String {
 fn content_type(path: &Path) -> Option<&'static str> {
     Some(match path.extension()?.to_str()? {
         "html" => HTML,
-        "css" => "text/css; charset=utf-8",
+        "css" => STYLE,
         "js" => SCRIPT,
         "svg" => "image/svg+xml",
         "webmanifest" => "application/manifest+json",

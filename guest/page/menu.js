@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import * as notify from "./notify.js";
+import { openNotes } from "./notes.js";
 import { failure, language, t, timeOf } from "./texts.js";
 
 // Modules around a QR code that are light, by its standard.
@@ -117,10 +118,8 @@ export class Menu {
     fill(t("device.lead", { address, time: timeOf(made.expires_at) }), made.code, made.qr);
   }
 
-  async #notes() {
+  #notes() {
     this.#show(byId("notes-dialog"));
-    // Few look, and a first visit is to be small.
-    const { openNotes } = await import("./notes.js");
     openNotes((action, problem, refused) => this.#try(action, problem, refused));
   }
 

@@ -88,6 +88,15 @@ mod tests {
     }
 
     #[test]
+    fn what_only_people_read_is_not_sent() {
+        for (name, mark) in [("app.js", "//"), ("sw.js", "//"), ("app.css", "/*")] {
+            let content = std::str::from_utf8(find(name).unwrap().content).unwrap();
+            assert!(content.lines().count() > 50, "{name}");
+            assert!(!content.lines().any(|line| line.trim().starts_with(mark)), "{name}");
+        }
+    }
+
+    #[test]
     fn icons_are_as_large_as_they_say() {
         for (name, side) in [
             ("icon-180.png", 180_u32),
