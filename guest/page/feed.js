@@ -7,6 +7,8 @@ import { Connection, DURABLE } from "./connection.js";
 const BEAT_MS = 2_000;
 // A leading tab that was not heard for this long is gone or frozen.
 const SILENCE_MS = 25_000;
+// To a tab in the background that is told late: browsers let timers there run once a minute.
+const HIDDEN_SILENCE_MS = 150_000;
 // One that is asked answers within this time, also in the background, unless it is frozen.
 const ANSWER_MS = 3_000;
 // A stream that was opened anew for a tab has reached it after this time, or something is wrong.
@@ -195,8 +197,9 @@ export class Feed {
   }
 
   #look() {
-    if (this.#connection) this.#beat();
-    else if (this.#leave && isInSight() && Date.now() - this.#heardAtMs > SILENCE_MS) this.#queue(true);
+    if (this.#connection) return this.#beat();
+    const patienceMs = isInSight() ? SILENCE_MS : HIDDEN_SILENCE_MS;
+    if (this.#leave && Date.now() - this.#heardAtMs > patienceMs) this.#queue(true);
   }
 
   #seen = () => {
