@@ -184,7 +184,7 @@ export class Chat {
       case "text": return this.#piece(event);
       case "restarted": return this.conversation.restarted(event.message);
       case "done": return this.#state(event.message, "answered");
-      case "error": return this.#state(event.message, "failed", "agent");
+      case "error": return this.#state(event.message, "failed");
       case "seen": return this.unread.seenUpTo(event.id);
       case "nickname": return this.menu.setNickname(event.nickname);
       case "resync": return this.#catchUp();
@@ -210,16 +210,15 @@ export class Chat {
   }
 
   #piece({ message, content }) {
-    this.conversation.piece(message, content, () => this.scroll.follow());
-    this.#changed();
+    const wasAnswering = this.conversation.isAnswering;
+    this.conversation.piece(message, content);
+    if (!wasAnswering) this.#changed();
   }
 
-  #state(id, state, reason) {
+  #state(id, state) {
     const before = this.conversation.find(id)?.state;
-    // The `error` event says more than the bare state that comes with it.
-    if (before === "failed" && state === "failed" && !reason) return;
     if (state === "answered" && (before === "stopped" || before === "failed")) return;
-    this.conversation.state(id, state, reason);
+    this.conversation.state(id, state);
     const isOver = state === "stopped" || state === "failed" || state === "answered";
     if (isOver && this.conversation.isLive(id)) this.#catchUp();
     if (state === "failed" && before !== "failed") this.#announce(t("state.failed"));
@@ -235,8 +234,8 @@ export class Chat {
       if (data.role !== "friend") {
         if (!this.unread.count && document.visibilityState === "hidden") this.#mark(entry);
         this.unread.add(data.id);
-        this.#announce(`${t(data.role === "nudge" ? "nudge.label" : "speaker.agent")}: ${entry.body.textContent}`);
-        if (this.feed.leads) notify.show(data.id, entry.body.textContent.trim());
+        this.#announce(`${t(data.role === "nudge" ? "nudge.label" : "speaker.agent")}: ${entry.words}`);
+        if (this.feed.leads) notify.show(data.id, entry.words);
         this.scroll.arrived();
       } else {
         this.scroll.follow();

@@ -107,10 +107,10 @@ export class Conversation {
     this.#takeOut(entry);
   }
 
-  state(id, state, reason) {
+  state(id, state) {
     const entry = this.#byId.get(id);
     if (!entry || entry.role !== "friend") return;
-    entry.setState(state, reason);
+    entry.setState(state);
     if (state === "answering") this.#liveFor(id);
   }
 
@@ -118,15 +118,15 @@ export class Conversation {
     this.#liveFor(id)?.status(text);
   }
 
-  piece(id, text, after) {
+  piece(id, text) {
     const entry = this.#liveFor(id);
     if (!entry) return;
-    if (this.#stale.delete(id)) entry.restart();
-    entry.piece(text, after);
+    entry.piece(text, this.#stale.delete(id));
   }
 
+  // What is shown stays until there is something instead.
   restarted(id) {
-    this.#live.get(id)?.restart();
+    if (this.#live.has(id)) this.#stale.add(id);
   }
 
   // The stream was opened anew: it begins with the whole text so far, which replaces what is shown.

@@ -21,6 +21,8 @@ const SAID = {
 
 // However fast pieces come, the page is written to no more often than this.
 const WRITE_MS = 40;
+// An answer on its way is written in blocks of about this many characters: a piece has only its block laid out anew.
+const BLOCK_LENGTH = 2_000;
 
 function make(name, className, text) {
   const element = document.createElement(name);
@@ -73,6 +75,13 @@ export class Entry {
     this.#shown = text;
   }
 
+  // What it says, without the buttons in it.
+  get words() {
+    const body = this.body.cloneNode(true);
+    for (const button of body.querySelectorAll("button")) button.remove();
+    return body.textContent.trim();
+  }
+
   // The complete message as the server rendered it; plain text where it has none.
   setContent(text, html) {
     if (!html) return this.setText(text);
@@ -117,18 +126,9 @@ export class Entry {
   goLive() {
     this.element.classList.add("live");
     this.element.setAttribute("aria-hidden", "true");
-    this.restart();
-  }
-
-  restart() {
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-    this.#pending = "";
-    this.#pieces = null;
     this.hint = make("span", "hint-text");
     const dots = make("span", "dots");
     dots.append(make("i"), make("i"), make("i"));
-    this.body.classList.remove("verbatim");
     this.body.replaceChildren(dots, this.hint);
   }
 
@@ -136,20 +136,31 @@ export class Entry {
     if (!this.#pieces && this.hint) this.hint.textContent = text;
   }
 
-  // Only what is new is written. `after` runs when the page has changed.
-  piece(text, after) {
-    this.#pending += text;
-    this.#timer ||= setTimeout(() => {
-      this.#timer = 0;
-      if (!this.#pieces) {
-        this.#pieces = document.createTextNode("");
-        this.body.classList.add("verbatim");
-        this.body.replaceChildren(this.#pieces);
-      }
-      this.#pieces.appendData(this.#pending);
+  // Only what is new is written, unless it takes the place of what is there.
+  piece(text, isAnew) {
+    if (isAnew) {
+      this.#pieces = null;
       this.#pending = "";
-      after();
-    }, WRITE_MS);
+    }
+    this.#pending += text;
+    this.#timer ||= setTimeout(() => this.#write(), WRITE_MS);
+  }
+
+  #write() {
+    this.#timer = 0;
+    if (!this.#pieces) {
+      this.body.classList.add("verbatim");
+      this.body.replaceChildren();
+    }
+    for (const line of this.#pending.match(/[^\n]*\n|[^\n]+/g) ?? []) {
+      if (!this.#pieces || (this.#pieces.length > BLOCK_LENGTH && this.#pieces.data.endsWith("\n"))) {
+        this.#pieces = document.createTextNode("");
+        make("div").append(this.#pieces);
+        this.body.append(this.#pieces.parentNode);
+      }
+      this.#pieces.appendData(line);
+    }
+    this.#pending = "";
   }
 
   settle() {

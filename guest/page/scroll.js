@@ -14,6 +14,7 @@ export class Scroll {
   #pillText;
   #fresh = 0;
   #atEnd = true;
+  #topPx = 0;
   #on;
   #size;
 
@@ -25,7 +26,8 @@ export class Scroll {
     this.#pillText = document.getElementById("pill-text");
     this.#log.onscroll = () => this.#moved();
     this.#pill.onclick = () => this.toEnd();
-    // The keyboard of a phone, a longer draft or a wider window: what was at the end stays there.
+    // An answer that grows, the keyboard of a phone, a longer draft or a wider window: what was at the end stays there.
+    // It is told after the layout and before the picture, so nothing is laid out for it alone.
     this.#size = new ResizeObserver(() => this.follow());
     this.#size.observe(log);
     this.#size.observe(list);
@@ -45,21 +47,21 @@ export class Scroll {
   }
 
   follow() {
-    if (this.#atEnd) this.#log.scrollTop = this.#log.scrollHeight;
-    else this.#show();
+    if (this.#atEnd) this.#down();
   }
 
   toEnd() {
     this.#atEnd = true;
-    this.#log.scrollTop = this.#log.scrollHeight;
+    this.#down();
     this.#show();
     this.#on.end();
   }
 
   // A message came; the pill counts it unless the end is in sight.
   arrived() {
-    if (!this.#atEnd) this.#fresh += 1;
-    this.follow();
+    if (this.#atEnd) return this.#down();
+    this.#fresh += 1;
+    this.#show();
   }
 
   // Runs `change` (which puts messages above) so that what is in sight does not move.
@@ -69,11 +71,19 @@ export class Scroll {
     this.#log.scrollTop = this.#log.scrollHeight - below;
   }
 
+  #down() {
+    this.#log.scrollTop = this.#log.scrollHeight;
+    this.#topPx = this.#log.scrollTop;
+  }
+
   #moved() {
     const { scrollHeight, scrollTop, clientHeight } = this.#log;
-    if (this.isNearTop) this.#on.older();
+    const wentUp = scrollTop < this.#topPx;
+    this.#topPx = scrollTop;
+    if (scrollTop < AHEAD_PX) this.#on.older();
     const atEnd = scrollHeight - scrollTop - clientHeight < NEAR_PX;
-    if (atEnd === this.#atEnd) return;
+    // Only the friend leaves the end; an answer that has just grown is about to be followed.
+    if (atEnd === this.#atEnd || (!atEnd && !wentUp)) return;
     this.#atEnd = atEnd;
     this.#show();
     if (atEnd) this.#on.end();

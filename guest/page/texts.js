@@ -63,10 +63,9 @@ const FAILURES = {
   limited: "signin.limited",
   down: "failed.down",
   "too-long": "failed.too-long",
-  agent: "failed.agent",
 };
 
-// What to do about what failed: by the kind of an `ApiError`, or "agent" when no answer came.
+// What to do about what failed, by the kind of an `ApiError`.
 export function failure({ kind, retryAfterMs = 0 }) {
   return t(FAILURES[kind] ?? "failed.now", { wait: span(retryAfterMs) });
 }
