@@ -39,9 +39,7 @@ fn an_answer_appears_in_pieces_and_ends_as_one_bubble() {
     );
     let (mut second, mut third) = (script.gate("second"), script.gate("third"));
     let harness = Data::new().serve(&["--agent", &script.agent()]);
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     tab.run(WATCH_ANSWER, &[]);
 
     tab.press("#message", "Count!");
@@ -72,9 +70,7 @@ fn an_answer_appears_in_pieces_and_ends_as_one_bubble() {
 #[test]
 fn shift_and_enter_break_the_line() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
 
     tab.press("#message", &format!("first{LINE_BREAK}second"));
     assert_eq!(tab.value("document.querySelector('#message').value"), "first\nsecond");
@@ -87,9 +83,7 @@ fn shift_and_enter_break_the_line() {
 #[test]
 fn a_reload_keeps_the_conversation_and_the_draft_and_shows_nothing_twice() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     tab.send("one");
     tab.wait_bubbles(&[("friend", "one"), ("agent", "You said: one")]);
     tab.press("#message", "tw");
@@ -115,9 +109,7 @@ fn a_reload_in_the_middle_of_an_answer_misses_nothing_of_it() {
     let script = Script::new(IN_TWO_PIECES);
     let mut rest = script.gate("rest");
     let harness = Data::new().serve(&["--agent", &script.agent()]);
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     tab.send("Count!");
     tab.wait(&says_so_far("One, "));
 
@@ -134,9 +126,7 @@ fn a_stopped_answer_keeps_what_was_said() {
     let script = Script::new(IN_TWO_PIECES);
     let _rest = script.gate("rest");
     let harness = Data::new().serve(&["--agent", &script.agent()]);
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     let is_stop_shown = "document.querySelector('#stop').checkVisibility()";
     assert_eq!(tab.value(is_stop_shown), false);
     tab.send("Count!");
@@ -157,9 +147,8 @@ fn a_stopped_answer_keeps_what_was_said() {
 #[test]
 fn two_tabs_show_the_same_once() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let (left, right) = (browser.tab(), browser.tab());
-    left.join(&harness.invite("john"));
+    let (browser, left) = Browser::joined(&harness, "john");
+    let right = browser.tab();
     right.go("/chat");
     right.wait_online();
 

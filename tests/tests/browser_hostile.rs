@@ -46,9 +46,7 @@ fn a_hostile_nickname_is_only_a_name() {
 #[test]
 fn hostile_markdown_runs_nothing_and_fetches_nothing() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
 
     tab.send(HOSTILE);
     tab.wait("document.querySelector('.entry.agent .body strong')?.textContent === 'still Markdown'");
@@ -91,9 +89,7 @@ fn hostile_markdown_runs_nothing_and_fetches_nothing() {
 #[test]
 fn the_browser_notices_what_must_not_be() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (browser, tab) = Browser::joined(&harness, "john");
     assert_eq!(browser.take_findings(), [""; 0]);
     assert!(
         browser

@@ -33,9 +33,7 @@ fn kept(tab: &Tab) -> Vec<String> {
 #[test]
 fn a_browser_offers_to_install_it_under_the_agents_name() {
     let harness = Data::new().with_config("agent.name = 'Ada \"A\"'").serve(&[]);
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     wait_worker(&tab);
 
     let errors = tab.devtools("Page.getInstallabilityErrors", &json!({}));
@@ -53,10 +51,8 @@ fn a_browser_offers_to_install_it_under_the_agents_name() {
 fn without_the_harness_the_chat_opens_and_takes_messages() {
     let harness = Harness::start();
     let port = harness.address().port();
-    let browser = Browser::open(&harness);
+    let (browser, tab) = Browser::joined(&harness, "john");
     browser.provoke("net::ERR_");
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
     tab.send("before");
     tab.wait_bubbles(&[("friend", "before"), ("agent", "You said: before")]);
     wait_worker(&tab);

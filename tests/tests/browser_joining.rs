@@ -17,10 +17,7 @@ use friends_chat_tests::{COOKIE, Data, Harness, Invite};
 #[test]
 fn a_link_leads_into_the_chat_and_leaves_no_code_behind() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
 
     assert_eq!(tab.address(), format!("{}/chat", tab.origin()));
     assert_eq!(tab.text("#empty"), "Say hello to the agent!");
@@ -134,9 +131,7 @@ fn where_a_click_is_asked_for_the_link_asks() {
 #[test]
 fn a_link_for_somebody_else_asks_before_this_browser_changes_over() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     tab.send("I am John");
     tab.wait_bubbles(&[("friend", "I am John"), ("agent", "You said: I am John")]);
     let hers = harness.invite("jane");
@@ -161,9 +156,7 @@ fn a_link_for_somebody_else_asks_before_this_browser_changes_over() {
 #[test]
 fn another_device_is_let_in_by_a_code_from_this_one() {
     let harness = Harness::start();
-    let laptop = Browser::open(&harness);
-    let here = laptop.tab();
-    here.join(&harness.invite("john"));
+    let (_laptop, here) = Browser::joined(&harness, "john");
     here.send("from the laptop");
     let said = [("friend", "from the laptop"), ("agent", "You said: from the laptop")];
     here.wait_bubbles(&said);
@@ -196,9 +189,7 @@ fn another_device_is_let_in_by_a_code_from_this_one() {
 #[test]
 fn another_device_scans_its_way_in() {
     let harness = Harness::start();
-    let laptop = Browser::open(&harness);
-    let here = laptop.tab();
-    here.join(&harness.invite("john"));
+    let (_laptop, here) = Browser::joined(&harness, "john");
     here.click("#menu-button");
     here.click("#menu-device");
     here.wait("document.querySelector('#device-qr path').getAttribute('d') !== ''");
@@ -207,9 +198,7 @@ fn another_device_scans_its_way_in() {
     assert_eq!(link, format!("{}/chat?invite={code}", here.origin()));
 
     // Where somebody else is signed in, the device asks.
-    let tablet = Browser::open(&harness);
-    let there = tablet.tab();
-    there.join(&harness.invite("jane"));
+    let (_tablet, there) = Browser::joined(&harness, "jane");
     let target = link.strip_prefix(there.origin()).unwrap();
     there.go(target);
     there.wait_visible("#join");

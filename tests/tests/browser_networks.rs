@@ -21,10 +21,8 @@ fn set_offline(tab: &Tab, is_offline: bool) {
 #[test]
 fn what_is_written_and_what_is_said_without_network_arrives_when_it_is_back() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
+    let (browser, tab) = Browser::joined(&harness, "john");
     browser.provoke("net::ERR_");
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
     tab.send("before");
     tab.wait_bubbles(&[("friend", "before"), ("agent", "You said: before")]);
 

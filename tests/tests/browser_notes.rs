@@ -30,9 +30,7 @@ fn remembers(harness: &Harness, notes: &str) {
 #[test]
 fn nothing_is_said_to_be_nothing() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     open_dialog(&tab);
     let lead = tab.text("#notes-lead");
     assert!(lead.starts_with("Nothing so far."), "{lead}");
@@ -43,9 +41,7 @@ fn nothing_is_said_to_be_nothing() {
 #[test]
 fn each_note_can_be_removed_and_the_keyboard_goes_on_where_it_was() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     remembers(&harness, "- Likes <b>tea</b>.\n- Has a dog.\n- Lives in Lisbon.\n");
 
     open_dialog(&tab);
@@ -81,10 +77,8 @@ fn each_note_can_be_removed_and_the_keyboard_goes_on_where_it_was() {
 #[test]
 fn a_note_that_is_gone_already_is_said_to_be() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
+    let (browser, tab) = Browser::joined(&harness, "john");
     browser.provoke("status of 404");
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
     remembers(&harness, "- Likes tea.\n- Has a dog.\n");
     open_dialog(&tab);
     remembers(&harness, "- Has a dog.\n");

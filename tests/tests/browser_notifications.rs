@@ -8,12 +8,44 @@
     reason = "a test fails by panicking"
 )]
 
-use std::thread::sleep;
-use std::time::Duration;
-
-use friends_chat_tests::Harness;
-use friends_chat_tests::browser::{Browser, Tab, wait_for};
+use friends_chat_tests::browser::{Browser, Devtools, Tab, wait_for};
+use friends_chat_tests::{Data, Harness, PushService, Subscriber};
 use serde_json::{Value, json};
+
+/// Chromium's record of the notifications of this page's worker. A notification must not be asked for before it is shown:
+/// Chromium forgets it then.
+struct Notified {
+    devtools: Devtools,
+}
+
+impl Notified {
+    fn watch(tab: &Tab) -> Self {
+        let mut devtools = tab.attach();
+        devtools.command(
+            "BackgroundService.startObserving",
+            &json!({ "service": "notifications" }),
+        );
+        let recording = json!({ "service": "notifications", "shouldRecord": true });
+        devtools.command("BackgroundService.setRecording", &recording);
+        Self { devtools }
+    }
+
+    fn wait(&mut self) {
+        loop {
+            let event = self.devtools.event("BackgroundService.backgroundServiceEventReceived");
+            if event["backgroundServiceEvent"]["eventName"] == "Notification displayed" {
+                return;
+            }
+        }
+    }
+
+    /// How often something was shown that was not waited for.
+    fn others(&mut self) -> usize {
+        let events = self.devtools.events("BackgroundService.backgroundServiceEventReceived");
+        let is_shown = |event: &&Value| event["backgroundServiceEvent"]["eventName"] == "Notification displayed";
+        events.iter().filter(is_shown).count()
+    }
+}
 
 /// What is notified, as title, text and tag.
 fn shown(tab: &Tab) -> Value {
@@ -24,19 +56,14 @@ fn shown(tab: &Tab) -> Value {
     )
 }
 
-/// Chromium forgets a notification that it is about to show when it is asked what it shows, so it is asked seldom.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-
-fn wait_shown(tab: &Tab, count: usize) -> Value {
-    let look = || {
-        sleep(LOOK_AGAIN);
-        Some(shown(tab)).filter(|all| all.as_array().unwrap().len() == count)
-    };
-    wait_for(&format!("{count} are notified"), look, || shown(tab).to_string())
+fn wait_none(tab: &Tab) {
+    let look = || (shown(tab) == json!([])).then_some(());
+    wait_for("nothing is notified", look, || shown(tab).to_string());
 }
 
 /// Turns notifications on as a friend does, in a browser where the friend says yes.
 fn turn_on(tab: &Tab) {
+    tab.wait("navigator.serviceWorker.controller?.state === 'activated'");
     let permission = json!({ "origin": tab.origin(), "permissions": ["notifications"] });
     tab.devtools("Browser.grantPermissions", &permission);
     tab.click("#menu-button");
@@ -56,11 +83,10 @@ fn wake(tab: &Tab) {
 #[test]
 fn hidden_pages_notify_once_until_it_is_seen() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let (tab, other) = (browser.tab(), browser.tab());
-    tab.join(&harness.invite("john"));
-    tab.wait("navigator.serviceWorker.controller?.state === 'activated'");
+    let (browser, tab) = Browser::joined(&harness, "john");
+    let other = browser.tab();
     turn_on(&tab);
+    let mut notified = Notified::watch(&tab);
     other.go("/chat");
     other.wait_online();
     tab.put_away();
@@ -68,27 +94,29 @@ fn hidden_pages_notify_once_until_it_is_seen() {
 
     harness.nudge("john", "Dinner at *eight*?");
 
-    let all = wait_shown(&tab, 1);
+    notified.wait();
+    let all = shown(&tab);
+    assert_eq!(all.as_array().unwrap().len(), 1, "{all}");
     assert_eq!(
         (&all[0][0], &all[0][1]),
         (&json!("the agent"), &json!("Dinner at eight?"))
     );
     assert!(all[0][2].as_str().unwrap().starts_with("entry-"));
     other.take_out();
-    wait_shown(&tab, 0);
+    wait_none(&tab);
+    assert_eq!(notified.others(), 0, "by one of the two pages");
 }
 
 #[test]
 fn a_worker_that_is_woken_says_what_is_new() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
-    tab.wait("navigator.serviceWorker.controller?.state === 'activated'");
+    let (_browser, tab) = Browser::joined(&harness, "john");
     turn_on(&tab);
+    let mut notified = Notified::watch(&tab);
     tab.put_away();
     harness.nudge("john", "Dinner at *eight*?");
-    let by_page = wait_shown(&tab, 1);
+    notified.wait();
+    let by_page = shown(&tab);
     tab.run(
         "return navigator.serviceWorker.ready.then((worker) => worker.getNotifications())
             .then((all) => all.forEach((one) => one.close()));",
@@ -96,21 +124,20 @@ fn a_worker_that_is_woken_says_what_is_new() {
     );
 
     wake(&tab);
-    assert_eq!(wait_shown(&tab, 1), by_page);
+    notified.wait();
+    assert_eq!(shown(&tab), by_page);
 
     tab.take_out();
-    wait_shown(&tab, 0);
+    wait_none(&tab);
     wake(&tab);
-    let all = wait_shown(&tab, 1);
-    assert_eq!(all, json!([["the agent", "You have a new message.", "news"]]));
+    notified.wait();
+    assert_eq!(shown(&tab), json!([["the agent", "You have a new message.", "news"]]));
 }
 
 #[test]
 fn who_has_blocked_notifications_is_told_what_to_do() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     let denied = json!({ "origin": tab.origin(), "permission": { "name": "notifications" }, "setting": "denied" });
     tab.devtools("Browser.setPermission", &denied);
     tab.click("#menu-button");
@@ -125,9 +152,7 @@ fn who_has_blocked_notifications_is_told_what_to_do() {
 #[test]
 fn nobody_is_asked_before_a_click() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     tab.wait("navigator.serviceWorker.controller?.state === 'activated'");
     tab.run(
         "globalThis.asked = 0;
@@ -141,4 +166,71 @@ fn nobody_is_asked_before_a_click() {
     assert_eq!(tab.value("asked"), 0);
     tab.click("#notify-go");
     tab.wait("asked === 1");
+}
+
+#[test]
+fn a_browser_with_a_push_service_is_woken_there_until_it_is_turned_off() {
+    let service = PushService::start();
+    let harness = Data::new().with_config(&service.config()).serve(&[]);
+    let (browser, tab) = Browser::joined(&harness, "john");
+    // What a browser asks for beside a picture.
+    browser.provoke("/favicon.ico");
+    let subscriber = Subscriber::default();
+    // The one thing that needs a push service of the browser's own.
+    tab.run(
+        "const [subscription] = arguments;
+         PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
+             window.subscribed = { userVisibleOnly, applicationServerKey };
+             return { toJSON: () => subscription };
+         };",
+        &[subscriber.subscription(&service.endpoint("/john"))],
+    );
+    turn_on(&tab);
+    tab.wait(
+        "performance.getEntriesByType('resource').some(({ name, responseStatus }) =>
+        name.endsWith('/api/notifications/on') && responseStatus === 200)",
+    );
+    tab.go("/assets/icon.svg");
+    harness.nudge("john", "Dinner at eight?");
+    let message = service.next();
+    assert_eq!(
+        (message.path.as_str(), subscriber.decrypt(&message)),
+        ("/john", r#"{"type":"news"}"#.to_owned())
+    );
+
+    tab.run("history.back();", &[]);
+    tab.wait_online();
+    tab.click("#menu-button");
+    tab.click("#menu-notify");
+    tab.click("#notify-go");
+    tab.wait("document.querySelector('#notify-go').innerText === 'Notify me'");
+    tab.go("/assets/icon.svg");
+    let mary = harness.friend("mary");
+    let hers = Subscriber::default().subscription(&service.endpoint("/mary"));
+    assert_eq!(mary.post("/api/notifications/on", &hers).status, 200);
+    harness.nudge("john", "And tomorrow?");
+    harness.nudge("mary", "What comes after it has come");
+    assert_eq!(service.next().path, "/mary");
+}
+
+#[test]
+fn an_iphone_is_told_where_notifications_are_to_be_had() {
+    let harness = Harness::start();
+    let (_browser, tab) = Browser::joined(&harness, "john");
+    // As Safari is there, outside the home screen.
+    let safari = json!({ "source": "navigator.standalone = false; delete globalThis.PushManager; delete globalThis.Notification;" });
+    tab.devtools("Page.addScriptToEvaluateOnNewDocument", &safari);
+    tab.reload();
+    tab.wait_online();
+    tab.click("#menu-button");
+    tab.click("#menu-notify");
+    assert!(
+        tab.text("#notify-lead").contains("Add to Home Screen"),
+        "{}",
+        tab.text("#notify-lead")
+    );
+    assert_eq!(
+        tab.value("document.querySelector('#notify-go').checkVisibility()"),
+        false
+    );
 }

@@ -28,9 +28,7 @@ fn wait_unread(harness: &Harness, browser: &Browser, wanted: u64) {
 #[test]
 fn a_nudge_in_sight_looks_like_one_and_is_seen() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (browser, tab) = Browser::joined(&harness, "john");
     tab.send("Hello");
     let answered = [("friend", "Hello"), ("agent", "You said: Hello")];
     tab.wait_bubbles(&answered);
@@ -60,20 +58,21 @@ fn a_nudge_in_sight_looks_like_one_and_is_seen() {
 #[test]
 fn a_nudge_in_a_window_that_is_put_away_is_counted_until_it_is_seen() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let chat = browser.tab();
-    chat.join(&harness.invite("john"));
+    let (browser, chat) = Browser::joined(&harness, "john");
     chat.put_away();
 
     harness.nudge("john", "Dinner at eight?");
 
     chat.wait_bubbles(&[("nudge", "Dinner at eight?")]);
     chat.wait("document.title === '(1) the agent'");
+    let icon = "document.querySelector('#favicon').href.split('/').at(-1)";
+    assert_eq!(chat.value(icon), "icon-unread.svg");
     assert!(chat.bubbles()[0].is_marked_new);
     assert_eq!(unread(&harness, &browser), 1);
 
     chat.take_out();
     chat.wait("document.title === 'the agent'");
+    assert_eq!(chat.value(icon), "icon.svg");
     wait_unread(&harness, &browser, 0);
 }
 

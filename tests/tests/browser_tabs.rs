@@ -21,9 +21,8 @@ fn opened(browser: &Browser) -> usize {
 #[test]
 fn another_tab_takes_over_when_the_leading_one_is_closed() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let (leading, following, third) = (browser.tab(), browser.tab(), browser.tab());
-    leading.join(&harness.invite("john"));
+    let (browser, leading) = Browser::joined(&harness, "john");
+    let (following, third) = (browser.tab(), browser.tab());
     for tab in [&following, &third] {
         tab.go("/chat");
         tab.wait_online();
@@ -49,9 +48,8 @@ fn another_tab_takes_over_when_the_leading_one_is_closed() {
 #[test]
 fn another_tab_takes_over_when_the_leading_one_is_frozen() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let (leading, following) = (browser.tab(), browser.tab());
-    leading.join(&harness.invite("john"));
+    let (browser, leading) = Browser::joined(&harness, "john");
+    let following = browser.tab();
     following.go("/chat");
     following.wait_online();
 
@@ -74,6 +72,36 @@ fn another_tab_takes_over_when_the_leading_one_is_frozen() {
     }
 }
 
+#[test]
+fn another_tab_takes_over_from_a_frozen_one_that_keeps_the_lock() {
+    let harness = Harness::start();
+    let (browser, leading) = Browser::joined(&harness, "john");
+    let following = browser.tab();
+    following.go("/chat");
+    following.wait_online();
+    // The page does not learn that it is to be frozen, so it gives nothing up.
+    leading.run(
+        "addEventListener('freeze', (event) => event.stopImmediatePropagation(), { capture: true });",
+        &[],
+    );
+    set_lifecycle(&leading, "frozen");
+    harness.nudge("john", "one");
+    assert!(following.bubbles().is_empty(), "otherwise nothing is shown here");
+
+    following.skip_seconds(30);
+    following.wait_bubbles(&[("nudge", "one")]);
+    following.send("two");
+    let said = [("nudge", "one"), ("friend", "two"), ("agent", "You said: two")];
+    following.wait_bubbles(&said);
+
+    set_lifecycle(&leading, "active");
+    leading.wait_bubbles(&said);
+    harness.nudge("john", "three");
+    for tab in [&leading, &following] {
+        tab.wait_bubbles(&[said[0], said[1], said[2], ("nudge", "three")]);
+    }
+}
+
 /// Freezes a tab as browsers do to save power, or wakes it.
 fn set_lifecycle(tab: &Tab, state: &str) {
     tab.devtools("Page.setWebLifecycleState", &json!({ "state": state }));
@@ -82,9 +110,9 @@ fn set_lifecycle(tab: &Tab, state: &str) {
 #[test]
 fn two_devices_show_the_same() {
     let harness = Harness::start();
-    let (desk, phone) = (Browser::open(&harness), Browser::open(&harness));
-    let (on_desk, on_phone) = (desk.tab(), phone.tab());
-    on_desk.join(&harness.invite("john"));
+    let (_desk, on_desk) = Browser::joined(&harness, "john");
+    let phone = Browser::open(&harness);
+    let on_phone = phone.tab();
     on_desk.click("#menu-button");
     on_desk.click("#menu-device");
     on_desk.wait("document.querySelector('#device-code').textContent !== ''");
@@ -119,9 +147,8 @@ fn a_tab_that_comes_later_sees_an_answer_that_is_on_its_way() {
     );
     let mut rest = script.gate("rest");
     let harness = Data::new().serve(&["--agent", &script.agent()]);
-    let browser = Browser::open(&harness);
-    let (first, second) = (browser.tab(), browser.tab());
-    first.join(&harness.invite("john"));
+    let (browser, first) = Browser::joined(&harness, "john");
+    let second = browser.tab();
     first.send("Count!");
     let so_far = "document.querySelector('.entry.agent.live .verbatim')?.textContent === 'One, '";
     first.wait(so_far);
@@ -169,9 +196,8 @@ fn who_signs_out_or_is_revoked_is_out_in_every_tab() {
 #[test]
 fn a_friend_who_signs_in_after_another_is_never_shown_the_others_words() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let (johns, marys) = (browser.tab(), browser.tab());
-    johns.join(&harness.invite("john"));
+    let (browser, johns) = Browser::joined(&harness, "john");
+    let marys = browser.tab();
     johns.send("I am John");
     johns.wait_bubbles(&[("friend", "I am John"), ("agent", "You said: I am John")]);
 

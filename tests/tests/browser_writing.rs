@@ -32,9 +32,7 @@ fn press_enter(tab: &Tab, key_code: u32) {
 #[test]
 fn enter_chooses_a_word_and_sends_nothing() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("yuki"));
+    let (_browser, tab) = Browser::joined(&harness, "yuki");
     tab.run(
         "window.composing = [];
          document.querySelector('#message').addEventListener('keydown', (event) => {
@@ -62,9 +60,7 @@ fn enter_chooses_a_word_and_sends_nothing() {
 #[test]
 fn the_ring_around_the_field_is_for_those_who_came_by_keyboard() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     let has_ring = "(({ outlineStyle, outlineColor }) => outlineStyle === 'solid' && !outlineColor.endsWith(', 0)'))
         (getComputedStyle(document.querySelector('#message')))";
     tab.click("#message");
@@ -81,9 +77,7 @@ fn the_ring_around_the_field_is_for_those_who_came_by_keyboard() {
 #[test]
 fn a_long_draft_leaves_the_conversation_where_it_is() {
     let harness = Harness::start();
-    let browser = Browser::open(&harness);
-    let tab = browser.tab();
-    tab.join(&harness.invite("john"));
+    let (_browser, tab) = Browser::joined(&harness, "john");
     tab.send(&"line\n".repeat(60));
     tab.wait("document.querySelector('.entry.agent:not(.live)') !== null");
     tab.click("#message");

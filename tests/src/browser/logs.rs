@@ -29,16 +29,6 @@ pub(super) fn events(entries: &[Value]) -> Vec<Value> {
     events.collect()
 }
 
-/// The bytes of all answers that are complete.
-pub(super) fn received_bytes(events: &[Value]) -> u64 {
-    let complete = events
-        .iter()
-        .filter(|event| event["method"] == "Network.loadingFinished");
-    // Chromium writes every number of it as a floating one.
-    let bytes = complete.map(|event| event["params"]["encodedDataLength"].as_f64().unwrap() as u64);
-    bytes.sum()
-}
-
 /// The addresses of all requests and connections.
 pub(super) fn requested(events: &[Value]) -> Vec<String> {
     events

@@ -6,17 +6,25 @@
 
 mod base64;
 mod bubble;
+mod devtools;
 mod driver;
+mod history;
 mod logs;
+mod meter;
 mod session;
 mod tab;
+mod trace;
 mod webdriver;
 
 use std::time::{Duration, Instant};
 
 pub use bubble::Bubble;
+pub use devtools::Devtools;
+pub use history::{numbered, remembered};
+pub use meter::Meter;
 pub use session::Browser;
 pub use tab::{ENTER, LINE_BREAK, Tab};
+pub use trace::{Trace, Work};
 
 use crate::DEADLINE;
 

@@ -1,6 +1,7 @@
 //! A browser with a profile of its own.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -32,7 +33,6 @@ pub struct Browser {
     origin: String,
     provoked: Mutex<Vec<String>>,
     requested: Mutex<Vec<String>>,
-    received_bytes: Mutex<u64>,
     findings: Mutex<Vec<String>>,
 }
 
@@ -41,6 +41,8 @@ pub struct Browser {
 pub(super) struct Session {
     driver: Arc<Driver>,
     id: String,
+    /// Where the browser itself listens.
+    pub(super) browser: SocketAddr,
     /// The tab that commands go to.
     current: Mutex<String>,
     // Dropped last, when nobody writes there any more.
@@ -73,9 +75,17 @@ impl Browser {
             origin,
             provoked: Mutex::default(),
             requested: Mutex::default(),
-            received_bytes: Mutex::default(),
             findings: Mutex::default(),
         }
+    }
+
+    /// Opens a browser of a new friend of this name, with the chat in a tab.
+    #[track_caller]
+    pub fn joined(harness: &Harness, user: &str) -> (Self, Tab) {
+        let browser = Self::open(harness);
+        let tab = browser.tab();
+        tab.join(&harness.invite(user));
+        (browser, tab)
     }
 
     /// A new tab, without a page.
@@ -101,12 +111,6 @@ impl Browser {
         self.requested.lock().unwrap().clone()
     }
 
-    /// Bytes that came over the wire so far, heads of answers included, in answers that are complete.
-    pub fn received_bytes(&self) -> u64 {
-        self.look();
-        *self.received_bytes.lock().unwrap()
-    }
-
     /// The value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<String> {
         let value = webdriver::attempt(
@@ -127,7 +131,6 @@ impl Browser {
         findings.extend(logs::of_console(&console, &self.provoked.lock().unwrap()));
         findings.extend(logs::of_network(&requested, &self.origin));
         self.requested.lock().unwrap().extend(requested);
-        *self.received_bytes.lock().unwrap() += logs::received_bytes(&network);
     }
 }
 
@@ -169,9 +172,12 @@ impl Session {
         } } });
         let session = webdriver::command(driver.address, "POST", "/session", &wanted);
         let id = session["sessionId"].as_str().unwrap().to_owned();
+        let browser = session["capabilities"]["goog:chromeOptions"]["debuggerAddress"].as_str();
+        let (_, port) = browser.unwrap().rsplit_once(':').unwrap();
         Self {
             driver,
             id,
+            browser: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().unwrap())),
             current: Mutex::default(),
             _profile: profile,
         }

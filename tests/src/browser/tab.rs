@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::session::Session;
-use super::{Bubble, wait_for, webdriver};
+use super::{Bubble, Devtools, wait_for, webdriver};
 use crate::Invite;
 
 /// The Enter key, for [`Tab::press`].
@@ -185,6 +185,19 @@ impl Tab {
             "goog/cdp/execute",
             &json!({ "cmd": name, "params": parameters }),
         )
+    }
+
+    /// Connects to the tab by that protocol itself, which tells of events too.
+    #[track_caller]
+    pub fn attach(&self) -> Devtools {
+        Devtools::open(self.session.browser, &self.handle)
+    }
+
+    /// Lets the page believe that it is later than it is.
+    #[track_caller]
+    pub fn skip_seconds(&self, seconds: u32) {
+        let skip = "const { now } = Date, [seconds] = arguments; Date.now = () => now() + seconds * 1000;";
+        self.run(skip, &[seconds.into()]);
     }
 
     /// Saves a picture of what is in sight, as PNG.
