@@ -95,6 +95,7 @@ fn nothing_of_a_friend_is_kept_beside_the_page() {
     let is_shell = |address: &String| address.ends_with("/chat") || address.contains("/assets/");
     assert!(kept.iter().all(is_shell), "{kept:?}");
 
+    tab.press("#message", "another one");
     tab.click("#menu-button");
     tab.click("#menu-signout");
     tab.click("#signout-form button.primary");

@@ -137,6 +137,7 @@ fn an_answer_that_a_killed_harness_had_begun_comes_once_and_whole() {
     browser.provoke("net::ERR_");
     tab.send("Count!");
     tab.wait(SO_FAR);
+    tab.run(WATCH, &[]);
 
     let data = harness.kill();
     tab.wait("document.querySelector('#presence').dataset.link !== 'online'");
@@ -146,6 +147,8 @@ fn an_answer_that_a_killed_harness_had_begun_comes_once_and_whole() {
     rest.let_one_through();
     rest.let_one_through();
     tab.wait_bubbles(&[("friend", "Count!"), ("agent", "One, two.")]);
+    let strange = tab.value("window.shown.filter((text) => !'One, two.'.startsWith(text))");
+    assert_eq!(strange, json!([]), "nothing twice, on the way either");
     tab.reload();
     tab.wait_online();
     tab.wait_bubbles(&[("friend", "Count!"), ("agent", "One, two.")]);

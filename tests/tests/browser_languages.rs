@@ -128,7 +128,8 @@ fn the_language_is_chosen_in_the_settings_and_stays() {
     tab.click("#menu-button");
     tab.click("#menu-settings");
     tab.wait_visible("#settings-dialog");
-    assert_eq!(tab.text("#language option[value=ar]"), "العربية");
+    let offered = "document.querySelector('#language option[value=ar]').textContent";
+    assert_eq!(tab.value(offered), "العربية");
     choose(&tab, "#language", "ar");
     tab.click("#settings-form .primary");
     tab.wait("document.documentElement.dir === 'rtl'");
@@ -168,16 +169,37 @@ fn names_and_messages_keep_their_own_direction() {
     let browser = Browser::open_in(&harness, "ar");
     let tab = browser.tab();
     tab.join(&harness.invite("john"));
+    // At which edge of its text a paragraph's last letter stands.
+    let end_of = |paragraph: &str| {
+        let script = "const paragraph = document.querySelector(arguments[0]);
+            const range = document.createRange();
+            range.setStart(paragraph.firstChild, paragraph.firstChild.length - 1);
+            range.setEnd(paragraph.firstChild, paragraph.firstChild.length);
+            const { left, right } = range.getBoundingClientRect();
+            const text = document.createRange();
+            text.selectNodeContents(paragraph);
+            const all = text.getBoundingClientRect();
+            return left - all.left < 1 ? 'left' : all.right - right < 1 ? 'right' : 'between';";
+        tab.run(script, &[paragraph.into()])
+    };
+    tab.send("In English!\n\nمرحبا (1)!");
+    tab.wait("document.querySelectorAll('.entry.agent:not(.live) p').length === 2");
+    assert_eq!(end_of(".entry.agent p:first-child"), "right");
+    assert_eq!(
+        end_of(".entry.agent p:last-child"),
+        "left",
+        "each paragraph has its own direction"
+    );
     tab.send("Hello (1)!");
     tab.send("مرحبا (1)!");
-    tab.wait("document.querySelectorAll('.entry.agent:not(.live)').length === 2");
+    tab.wait("document.querySelectorAll('.entry.agent:not(.live)').length === 3");
     let directions = tab.value(
         "Array.from(document.querySelectorAll('.entry.friend .body'), (body) => getComputedStyle(body).direction)",
     );
-    assert_eq!(directions.to_string(), r#"["ltr","rtl"]"#);
+    assert_eq!(directions.to_string(), r#"["ltr","ltr","rtl"]"#);
     // In an English paragraph what comes last stands on the right, after Arabic words too.
     let last = "(() => {
-        const [, reply] = document.querySelectorAll('.entry.agent p');
+        const reply = document.querySelector('.entry:last-child p');
         const range = document.createRange();
         range.setStart(reply.firstChild, reply.firstChild.length - 1);
         range.setEnd(reply.firstChild, reply.firstChild.length);

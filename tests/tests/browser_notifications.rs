@@ -102,6 +102,7 @@ fn hidden_pages_notify_once_until_it_is_seen() {
         (&json!("the agent"), &json!("Dinner at eight?"))
     );
     assert!(all[0][2].as_str().unwrap().starts_with("entry-"));
+    assert_eq!(shown(&tab), all, "it stays until it is seen");
     other.take_out();
     wait_none(&tab);
     assert_eq!(notified.others(), 0, "by one of the two pages");

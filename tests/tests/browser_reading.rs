@@ -154,6 +154,22 @@ fn an_answer_is_followed_by_those_at_the_end_only() {
 }
 
 #[test]
+fn what_is_read_stays_where_it_is_when_earlier_messages_come() {
+    let (_harness, _browser, tab) = remembered(&Data::new(), "echo", &numbered(120));
+    let before = tab.entries();
+    tab.run(
+        "document.querySelector('#log').scrollTop = 100;
+         window.read = document.querySelector('.entry:nth-child(3)');
+         window.place = window.read.getBoundingClientRect().top;",
+        &[],
+    );
+    tab.wait(&format!("document.querySelectorAll('.entry').length > {before}"));
+    next_frame(&tab);
+    let moved = tab.value("Math.abs(window.read.getBoundingClientRect().top - window.place)");
+    assert!(moved.as_f64().unwrap() < 1.0, "by {moved} px");
+}
+
+#[test]
 fn a_whole_answer_is_read_out_once() {
     let script = Script::new(
         r#"printf '{"delta":"One, "}\n'

@@ -129,6 +129,9 @@ fn a_message_that_is_refused_stays_and_can_be_sent_again_or_deleted() {
 
     tab.click(".entry:first-child .link:last-child");
     tab.wait("document.querySelectorAll('.entry').length === 1");
+    tab.reload();
+    tab.wait_online();
+    assert_eq!(tab.bubbles().len(), 1, "what was deleted is gone");
     devtools.command("Fetch.disable", &json!({}));
     tab.click(".entry .link");
     tab.wait_bubbles(&[("friend", "two"), ("agent", "You said: two")]);

@@ -131,11 +131,13 @@ impl Tab {
         self.wait("document.querySelector('#presence').dataset.link === 'online'");
     }
 
-    /// The text of an element as it is in sight.
+    /// The text of an element as it is in sight; none where it is not.
     #[track_caller]
     pub fn text(&self, selector: &str) -> String {
         let text = self.run(
-            "return document.querySelector(arguments[0]).innerText;",
+            "const element = document.querySelector(arguments[0]);
+            // What is not in sight would be given with its text all the same.
+            return element.checkVisibility() ? element.innerText : '';",
             &[selector.into()],
         );
         text.as_str().unwrap().to_owned()
