@@ -120,10 +120,23 @@ fn main() -> ExitCode {
     match run(arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", sentence(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with its causes, as far as it does not name them itself.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !sentence.contains(&cause) {
+            let joint = if sentence.is_empty() { "" } else { ": " };
+            sentence.push_str(joint);
+            sentence.push_str(&cause);
+        }
+    }
+    sentence
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

@@ -30,7 +30,7 @@ pub enum SourceError {
     #[error("the plugin {reference}: {source}")]
     Fetch {
         /// What was named.
-        reference: Reference,
+        reference: Box<Reference>,
         /// Why not.
         source: FetchError,
     },
@@ -59,7 +59,7 @@ impl Source {
                 source,
             }),
             Self::Registry(reference) => fetch(reference, shelf, logins).map_err(|source| SourceError::Fetch {
-                reference: reference.clone(),
+                reference: Box::new(reference.clone()),
                 source,
             }),
         }

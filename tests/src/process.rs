@@ -97,6 +97,11 @@ impl Outcome {
             self.stderr.ends_with(errors[0]),
             "something follows the sentence: {self:?}"
         );
+        let parts: Vec<&str> = errors[0].split(": ").collect();
+        let mut different = parts.clone();
+        different.sort_unstable();
+        different.dedup();
+        assert_eq!(different.len(), parts.len(), "something is said twice: {self:?}");
         errors[0].to_owned()
     }
 }

@@ -37,13 +37,8 @@ const COMPONENT_BYTES: usize = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// The reference says what it is called and not what it is.
-    #[error("a name can come to stand for something else, so give the digest too; now it would be {reference}@{now}")]
-    NoDigest {
-        /// What was named.
-        reference: Reference,
-        /// What the registry says that it is.
-        now: Digest,
-    },
+    #[error("a name can come to stand for something else, so give the digest too; now it would be {0}")]
+    NoDigest(Box<Reference>),
     /// The registry cannot be asked.
     #[error("its registry cannot be reached: {0}")]
     Unreachable(String),
@@ -139,11 +134,11 @@ pub fn fetch(reference: &Reference, shelf: &Path, logins: &Logins) -> Result<Pat
     }
     tracing::info!(%reference, "fetching the component");
     let failed = |source| FetchError::Io {
-        doing: "fetching with",
+        doing: "beginning to fetch into",
         path: shelf.path().to_owned(),
         source,
     };
-    let pull = || {
+    let fetching = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -155,7 +150,7 @@ pub fn fetch(reference: &Reference, shelf: &Path, logins: &Logins) -> Result<Pat
         })
     };
     // On a thread of its own, as who calls may have a runtime on this one.
-    let pulled = std::thread::scope(|scope| scope.spawn(pull).join());
+    let pulled = std::thread::scope(|scope| scope.spawn(fetching).join());
     let (manifest, component) = pulled.map_err(|_| failed(io::Error::other("the thread was lost")))??;
     shelf.keep(&manifest, &component)
 }
@@ -165,10 +160,7 @@ async fn pull(reference: &Reference, logins: &Logins) -> Result<(Vec<u8>, Vec<u8
     let mut pull = Pull::from(reference, logins)?;
     let Some(digest) = reference.digest() else {
         let manifest = pull.manifest(reference.tag()).await?;
-        return Err(FetchError::NoDigest {
-            reference: reference.clone(),
-            now: Digest::of(&manifest),
-        });
+        return Err(FetchError::NoDigest(Box::new(reference.with(Digest::of(&manifest)))));
     };
     let bytes = pull.manifest(&digest.to_string()).await?;
     check(What::Manifest, digest, &bytes)?;

@@ -102,6 +102,14 @@ impl Reference {
         self.digest.as_ref()
     }
 
+    /// The same with the digest of what it is.
+    pub fn with(&self, digest: Digest) -> Self {
+        Self {
+            digest: Some(digest),
+            ..self.clone()
+        }
+    }
+
     /// What it is called where nothing says what it is.
     pub fn tag(&self) -> &str {
         self.tag.as_deref().unwrap_or("latest")
@@ -175,10 +183,10 @@ fn parse(text: &str) -> Result<Reference, &'static str> {
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
 fn is_name_part(part: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let ends_plain = part.bytes().next().is_some_and(is_plain) && part.bytes().last().is_some_and(is_plain);
-    let separators = part.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let ends_plain = part.bytes().next().is_some_and(is_plain) && part.bytes().next_back().is_some_and(is_plain);
+    let mut separators = part.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
     let is_separator = |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
-    ends_plain && separators.into_iter().all(is_separator)
+    ends_plain && separators.all(is_separator)
 }
 
 /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`
