@@ -3,11 +3,13 @@
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 COMPONENT := $(TARGET_DIR)/wasm32-wasip2/component/friends_chat.wasm
+DEEDS := $(TARGET_DIR)/wasm32-wasip2/debug/examples/deeds.wasm
 HARNESS := $(TARGET_DIR)/debug/host-harness
 WASM := --target wasm32-wasip2
 # Always together: another choice of packages is another choice of features, and Wasmtime would be compiled again.
 NATIVE := --package host-harness --package friends-chat-tests --package wasm-runner
-# How long `make fuzz` looks.
+# What `make fuzz` looks at, and how long at each.
+TARGET ?= requests front vfs
 FUZZ_SECONDS ?= 60
 # Tests that were built for WebAssembly run with this.
 export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-runner
@@ -15,7 +17,7 @@ export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-
 export PATH := $(abspath $(TARGET_DIR))/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test screenshots crashes soak fuzz deny sbom lint clean setup component fixtures
+.PHONY: help run build test screenshots crashes soak fuzz miri deny sbom lint clean setup component fixtures deeds
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -23,7 +25,7 @@ help: ## List the targets
 run: build ## Serve the chat on http://localhost:3001, with the data in data/
 	@$(HARNESS) serve --first-friend friend
 
-build: component fixtures ## Build the component, the harness and the hostile plugins of the tests
+build: component fixtures deeds ## Build the component, the harness and the hostile plugins of the tests
 	@$(CARGO) build --quiet $(NATIVE) --bins
 
 test: build ## Run every test
@@ -48,13 +50,21 @@ soak: build ## Replace the plugin under fifty friends, then let all go wrong for
 	UPGRADES=60 UPGRADE_FRIENDS=50 $(CARGO) test $(NATIVE) --test upgrades crowd -- --nocapture
 	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test $(NATIVE) --test crashes soak -- --nocapture
 
-# Sanitizers need Rust's nightly build, and the component has none to gain: WebAssembly is its sandbox.
-fuzz: component ## Look for requests that break the plugin, for FUZZ_SECONDS (60)
+# Sanitizers need Rust's nightly build, and there is little to gain: unsafe code runs in WebAssembly, which is its sandbox.
+fuzz: component deeds ## Look for what breaks each TARGET (requests front vfs), for FUZZ_SECONDS (60)
 	@./setup fuzz
-	@mkdir -p fuzz/corpus/requests
 	@cp Cargo.lock fuzz/Cargo.lock
-	FRIENDS_CHAT_COMPONENT=$(abspath $(COMPONENT)) $(CARGO) fuzz run --sanitizer none --target-dir $(TARGET_DIR)/fuzz \
-		requests fuzz/corpus/requests fuzz/seeds/requests -- -dict=fuzz/requests.dict -max_total_time=$(FUZZ_SECONDS)
+	@for target in $(TARGET); do \
+		mkdir -p fuzz/corpus/$$target; \
+		FRIENDS_CHAT_COMPONENT=$(abspath $(COMPONENT)) WASI_SQLITE_DEEDS=$(abspath $(DEEDS)) \
+			$(CARGO) fuzz run --sanitizer none --target-dir $(TARGET_DIR)/fuzz \
+			$$target fuzz/corpus/$$target fuzz/seeds/$$target -- -dict=fuzz/$$target.dict -max_total_time=$(FUZZ_SECONDS) \
+			|| exit 1; \
+	done
+
+miri: ## Look at every pointer that passes between SQLite's wrapper and SQLite
+	@./setup miri
+	$(CARGO) +nightly miri test --package wasi-sqlite --lib
 
 deny: ## Check the licences, sources and known faults of dependencies
 	@./setup deny
@@ -74,7 +84,7 @@ sbom: ## List what the program and the component are made of, in target/sbom/
 
 lint: setup ## Check format and lints
 	$(CARGO) fmt --all --check
-	rustfmt --check fuzz/fuzz_targets/requests.rs
+	rustfmt --check fuzz/fuzz_targets/*.rs
 	$(CARGO) fmt --check --manifest-path tests/fixtures/Cargo.toml
 	@$(MAKE) --no-print-directory component
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
@@ -86,6 +96,10 @@ clean: ## Remove what was built; the data stays
 
 component: setup wit/deps
 	@$(CARGO) build --quiet $(WASM) --profile component --package friends-chat
+
+# What arbitrary scripts are carried out by, over the virtual file system.
+deeds: setup
+	@$(CARGO) build --quiet $(WASM) --package friends-chat --package wasi-sqlite --example deeds
 
 # The same versions as everywhere else.
 fixtures: setup wit/deps

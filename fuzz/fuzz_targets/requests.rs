@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|script: &[u8]| friends_chat_tests::fuzzing::run(script));
+fuzz_target!(|script: &[u8]| friends_chat_tests::fuzzing::REQUESTS.run(script));

@@ -5,15 +5,14 @@
 use std::cell::Cell;
 use std::ptr;
 
-use sqlite_wasm_rs as ffi;
-
 use crate::cache::StatementCache;
 use crate::error::{Error, Result};
+use crate::ffi;
 use crate::handle::Handle;
 use crate::row::Row;
 use crate::statement::{Lifetime, Statement, Step};
 use crate::value::Value;
-use crate::{file, params, vfs};
+use crate::{name, params, vfs};
 
 /// An open database.
 pub struct Connection {
@@ -89,7 +88,7 @@ impl Connection {
     }
 
     fn open_exclusive(file_name: &str) -> Result<Self> {
-        file::check_name(file_name)?;
+        name::check_name(file_name)?;
         vfs::register()?;
         let connection = Self {
             statements: StatementCache::default(),

@@ -4,9 +4,7 @@
 
 use std::ffi::{CStr, c_int};
 
-use sqlite_wasm_rs as ffi;
-
-use crate::vfs;
+use crate::{ffi, vfs};
 
 /// The result of whatever touches the database.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -111,6 +109,7 @@ impl Error {
         self
     }
 
+    #[cfg(target_family = "wasm")]
     pub(crate) fn with_storage(mut self, reason: &str) -> Self {
         self.storage = Some(reason.to_owned());
         self

@@ -1,25 +1,11 @@
 //! Database files that are not open: whether one is there, copies of it, and whether two are the same.
 
 use rsqlite_vfs::VfsError;
-use sqlite_wasm_rs as ffi;
 
 use crate::error::{Error, Result};
+use crate::ffi;
+use crate::name::check_name;
 use crate::vfs::{self, Mode, StoredFile};
-
-/// Whether `name` can be a file's own name in the directory, and nothing that SQLite reads as more than a name.
-pub(crate) fn is_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', ':', '\0'])
-}
-
-pub(crate) fn check_name(name: &str) -> Result<()> {
-    if is_name(name) {
-        return Ok(());
-    }
-    Err(Error::new(
-        ffi::SQLITE_CANTOPEN,
-        format!("{name:?} is no name for a file"),
-    ))
-}
 
 /// Whether there is a file of that name in the first preopened directory.
 ///

@@ -4,9 +4,8 @@ use std::cell::Cell;
 use std::ffi::{CString, c_int};
 use std::ptr;
 
-use sqlite_wasm_rs as ffi;
-
 use crate::error::{Error, Result};
+use crate::ffi;
 use crate::vfs;
 
 /// An open connection, or null after `close`.

@@ -2,9 +2,8 @@
 //!
 //! A column is never converted: text is not read as a number, nor `NULL` as zero. Such a mismatch is an error.
 
-use sqlite_wasm_rs as ffi;
-
 use crate::error::{Error, Result};
+use crate::ffi;
 use crate::statement::Statement;
 
 /// The row that a query stands on.

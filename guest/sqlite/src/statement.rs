@@ -5,9 +5,8 @@
 use std::ffi::c_int;
 use std::ptr;
 
-use sqlite_wasm_rs as ffi;
-
 use crate::error::{Error, Result};
+use crate::ffi;
 use crate::row::Column;
 use crate::value::Value;
 

@@ -297,7 +297,11 @@ mod tests {
         assert!(!found.headers().contains_key("host-cache-control"));
         for held in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
             let found = cache.find(FIRST, &request(&[("if-none-match", held)])).unwrap();
-            assert_eq!((found.status(), found.body().len()), (StatusCode::NOT_MODIFIED, 0), "{held}");
+            assert_eq!(
+                (found.status(), found.body().len()),
+                (StatusCode::NOT_MODIFIED, 0),
+                "{held}"
+            );
         }
         let found = cache.find(FIRST, &request(&[("if-none-match", "\"b\"")])).unwrap();
         assert_eq!(found.status(), StatusCode::OK);
@@ -320,7 +324,11 @@ mod tests {
     #[test]
     fn who_asks_for_something_special_is_answered_by_the_plugin() {
         let cache = kept(&[("host-cache-control", "max-age=60")], &[]);
-        for field in [("cache-control", "no-cache"), ("range", "bytes=0-1"), ("authorization", "x")] {
+        for field in [
+            ("cache-control", "no-cache"),
+            ("range", "bytes=0-1"),
+            ("authorization", "x"),
+        ] {
             assert!(cache.find(FIRST, &request(&[field])).is_none(), "{field:?}");
         }
         let mut head = request(&[]);
@@ -330,11 +338,23 @@ mod tests {
 
     #[test]
     fn an_answer_is_for_those_only_who_ask_alike() {
-        let fields = [("host-cache-control", "max-age=60"), ("vary", "cookie, accept-language")];
+        let fields = [
+            ("host-cache-control", "max-age=60"),
+            ("vary", "cookie, accept-language"),
+        ];
         let cache = kept(&fields, &[("cookie", "x")]);
         assert!(cache.find(FIRST, &request(&[("cookie", "x")])).is_some());
-        assert!(cache.find(FIRST, &request(&[("cookie", "x"), ("user-agent", "y")])).is_some());
-        for other in [&[][..], &[("cookie", "y")], &[("accept-language", "x")], &[("cookie", "x"), ("cookie", "x")]] {
+        assert!(
+            cache
+                .find(FIRST, &request(&[("cookie", "x"), ("user-agent", "y")]))
+                .is_some()
+        );
+        for other in [
+            &[][..],
+            &[("cookie", "y")],
+            &[("accept-language", "x")],
+            &[("cookie", "x"), ("cookie", "x")],
+        ] {
             assert!(cache.find(FIRST, &request(other)).is_none(), "{other:?}");
         }
     }

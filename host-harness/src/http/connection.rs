@@ -11,11 +11,11 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, interval_at, timeout};
 
+use super::begun::Begun;
 use super::cache::Cache;
 use super::client_address::Proxies;
 use super::counts::Counts;
@@ -26,9 +26,6 @@ use super::server::Phase;
 use super::tls::{H2, Tls};
 use crate::plugin::PluginActor;
 use crate::request_id::RequestId;
-
-/// How a client begins that speaks HTTP/2 without having asked (RFC 9113, section 3.4). No method begins so.
-const PREFACE: [u8; 4] = *b"PRI ";
 
 /// Time between two pings of an HTTP/2 connection, and for the answer of each: below what routers forget a silent
 /// connection after.
@@ -94,16 +91,15 @@ impl Front {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(front: Front, stream: TcpStream, peer: IpAddr) {
-    // A piece of an answer is small and wanted now.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "setting TCP_NODELAY");
-    }
+pub(super) async fn serve<I>(front: Front, stream: I, peer: IpAddr)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let limits = front.plugin.limits().clone();
+    let stream = Patient::new(stream, limits.write);
     if let Some(tls) = &front.tls {
-        let handshake = tls.accept(Patient::new(stream, limits.write));
         let shaken = tokio::select! {
-            shaken = timeout(limits.handshake, handshake) => shaken,
+            shaken = timeout(limits.handshake, tls.accept(stream)) => shaken,
             () = front.closing() => return,
         };
         match shaken {
@@ -114,15 +110,13 @@ pub(super) async fn serve(front: Front, stream: TcpStream, peer: IpAddr) {
         }
         return;
     }
-    let mut first = [0; PREFACE.len()];
-    let peeked = tokio::select! {
-        peeked = timeout(limits.head, stream.peek(&mut first)) => peeked,
+    let begun = tokio::select! {
+        begun = timeout(limits.head, Begun::on(stream)) => begun,
         () = front.closing() => return,
     };
-    let stream = Patient::new(stream, limits.write);
-    match peeked {
-        Ok(Ok(_)) if first == PREFACE => http2(front, stream, peer).await,
-        Ok(Ok(_)) => http1(front, stream, peer).await,
+    match begun {
+        Ok(Ok(stream)) if stream.is_http2() => http2(front, stream, peer).await,
+        Ok(Ok(stream)) => http1(front, stream, peer).await,
         Ok(Err(error)) => tracing::debug!(%error, "a connection"),
         Err(_) => tracing::debug!("a connection on which nothing came"),
     }

@@ -1,5 +1,6 @@
 //! The web side: takes requests from sockets, in full and within bounds, and writes what the plugin answers.
 
+mod begun;
 mod cache;
 mod carrier;
 mod client_address;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -38,6 +39,7 @@ pub struct Server {
     plugin: Arc<PluginActor>,
     proxies: Arc<Proxies>,
     tls: Option<Arc<Tls>>,
+    cache: Arc<Cache>,
     places: Places,
     counts: Arc<Counts>,
     phase: watch::Sender<Phase>,
@@ -50,10 +52,12 @@ impl Server {
         let limits = plugin.limits();
         let most = descriptors::connections(limits.connections);
         let places = Places::new(most, limits.connections_per_address);
+        let cache = Arc::new(Cache::new(limits));
         Self {
             plugin,
             proxies: Arc::new(proxies),
             tls: tls.map(Arc::new),
+            cache,
             places,
             counts: Arc::default(),
             phase: watch::Sender::new(Phase::Serving),
@@ -80,18 +84,31 @@ impl Server {
         &self.counts
     }
 
-    /// Accepts connections until [`Server::close`], then waits for those that are open.
-    pub async fn run(&self, listener: TcpListener) {
-        let mut closing = self.phase.subscribe();
-        let mut connections = JoinSet::new();
-        let front = Front {
+    /// Serves one connection to its end, which may be anything that bytes go through. It takes no place among those of
+    /// [`Server::run`].
+    pub async fn serve<S>(&self, stream: S, peer: IpAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        connection::serve(self.front(), stream, peer).await;
+    }
+
+    fn front(&self) -> Front {
+        Front {
             plugin: Arc::clone(&self.plugin),
-            cache: Arc::new(Cache::new(self.plugin.limits())),
+            cache: Arc::clone(&self.cache),
             proxies: Arc::clone(&self.proxies),
             tls: self.tls.clone(),
             counts: Arc::clone(&self.counts),
             phase: self.phase.subscribe(),
-        };
+        }
+    }
+
+    /// Accepts connections until [`Server::close`], then waits for those that are open.
+    pub async fn run(&self, listener: TcpListener) {
+        let mut closing = self.phase.subscribe();
+        let mut connections = JoinSet::new();
+        let front = self.front();
         let (mut refusals, mut failures) = (Seldom::default(), Seldom::default());
         loop {
             let accepted = tokio::select! {
@@ -140,5 +157,9 @@ impl Seldom {
 }
 
 async fn serve(front: Front, stream: TcpStream, peer: IpAddr, _place: Place) {
+    // A piece of an answer is small and wanted now.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "setting TCP_NODELAY");
+    }
     connection::serve(front, stream, peer).await;
 }

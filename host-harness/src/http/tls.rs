@@ -12,11 +12,10 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-
-use super::patience::Patient;
 
 /// Time between two looks at the files. They are renewed some weeks before the old ones end.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -120,7 +119,10 @@ impl Tls {
     ///
     /// # Errors
     /// When it breaks the protocol or goes.
-    pub(super) async fn accept(&self, stream: Patient) -> io::Result<TlsStream<Patient>> {
+    pub(super) async fn accept<S>(&self, stream: S) -> io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let acceptor = TlsAcceptor::from(self.config());
         let Some(handshakes) = &self.handshakes else {
             return Err(io::ErrorKind::NotConnected.into());

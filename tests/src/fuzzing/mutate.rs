@@ -1,62 +1,21 @@
 //! Changes scripts by chance, always the same way: what libFuzzer does, as far as it goes without an instrumented build.
 
-/// What is written into scripts besides parts of other scripts.
-const PIECES: [&str; 40] = [
-    "GET",
-    "HEAD",
-    "POST",
-    "PUT",
-    "OPTIONS",
-    "john",
-    "jane",
-    "phone",
-    "/",
-    "/chat",
-    "/chat?invite={code}",
-    "/api/stream",
-    "/api/history?limit=1",
-    "?before=",
-    "?after=",
-    "{code}",
-    "{john}",
-    "{jane}",
-    "{phone}",
-    "{long}",
-    "{deep}",
-    "0",
-    "-1",
-    "1",
-    "9223372036854775807",
-    "18446744073709551616",
-    "null",
-    "true",
-    "\"",
-    "{}",
-    "[]",
-    "\u{202e}",
-    "\u{0}",
-    "%00",
-    "%ff",
-    "é",
-    ";",
-    "=",
-    "tc_friend_session=",
-    " ",
-];
-
 /// Scripts made of others.
 #[derive(Debug)]
 pub struct Mutations {
     seeds: Vec<Vec<String>>,
+    /// What is written into scripts besides parts of other scripts.
+    pieces: &'static [&'static str],
     state: u64,
 }
 
 impl Mutations {
     /// Scripts made of these, in an order that is always the same.
-    pub fn of(seeds: &[String]) -> Self {
+    pub fn of(seeds: &[String], pieces: &'static [&'static str]) -> Self {
         let lines = |seed: &String| seed.lines().map(str::to_owned).collect();
         Self {
             seeds: seeds.iter().map(lines).collect(),
+            pieces,
             state: 0,
         }
     }
@@ -78,7 +37,7 @@ impl Mutations {
 
     fn piece(&mut self) -> String {
         if self.below(2) == 0 {
-            return PIECES[self.below(PIECES.len())].to_owned();
+            return self.pieces[self.below(self.pieces.len())].to_owned();
         }
         let line = self.line();
         let words: Vec<&str> = line.split([' ', '/', '"', ',']).collect();

@@ -33,6 +33,14 @@ const NOTED: &str = "## john\n\n### Noted by the agent\n\n- Likes tea.\n";
 /// Turns of everybody who waits after which nobody waits any more.
 const TURNS: usize = 32;
 
+/// What time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clock {
+    Real,
+    /// It stands still while anything is done, and goes on to the next appointment when all wait.
+    Simulated,
+}
+
 /// The plugin and what it is connected to.
 pub(super) struct World {
     runtime: Runtime,
@@ -50,7 +58,7 @@ pub(super) struct World {
 
 impl World {
     /// Loads the component and prepares what every run begins with.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(clock: Clock) -> Self {
         let directory = tempfile::tempdir_in(MEMORY).or_else(|_| tempfile::tempdir()).unwrap();
         let memory = tempfile::tempdir_in(MEMORY).or_else(|_| tempfile::tempdir()).unwrap();
         let grants = Grants {
@@ -77,6 +85,7 @@ impl World {
         let mut world = Self {
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_time()
+                .start_paused(clock == Clock::Simulated)
                 .build()
                 .unwrap(),
             directory,

@@ -95,6 +95,7 @@ fn pair(limit: Limit) -> (Test, Test) {
                 "a_client_that_stalls_is_let_go_of_wherever_it_stalls",
             ),
         ),
+        Limit::cached_bytes => both("host-harness/src/http/cache.rs", "it_is_no_larger_than_it_may_be"),
         Limit::response_body_bytes => both(ANSWERS, "answers_gigantic"),
         Limit::response_headers => both(ANSWERS, "answers_gigantic"),
         Limit::response_header_bytes => both(ANSWERS, "answers_gigantic"),

@@ -6,6 +6,8 @@ use sqlite_wasm_rs::host::{Error, LocalTime, OK};
 use wasip2::clocks::{monotonic_clock, wall_clock};
 use wasip2::random::random::get_random_bytes;
 
+use crate::buffer::fill;
+
 #[unsafe(no_mangle)]
 extern "C" fn rust_sqlite_wasm_host_sleep(seconds: u64, nanoseconds: u32) {
     let nanoseconds = Duration::new(seconds, nanoseconds).as_nanos();
@@ -17,8 +19,8 @@ extern "C" fn rust_sqlite_wasm_host_sleep(seconds: u64, nanoseconds: u32) {
 /// `buffer` is writable for `length` bytes, or null when that is 0.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn rust_sqlite_wasm_host_random(buffer: *mut u8, length: usize) -> usize {
-    // SAFETY: the caller's promise is ours.
-    unsafe { fill(buffer, length) }
+    // SAFETY: the caller's promise is ours, and a fresh list is apart from everything.
+    unsafe { fill(buffer, length, &get_random_bytes(length as u64)) }
 }
 
 /// # Safety
@@ -26,25 +28,12 @@ unsafe extern "C" fn rust_sqlite_wasm_host_random(buffer: *mut u8, length: usize
 /// As above.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn rust_sqlite_wasm_host_fill_entropy(buffer: *mut u8, length: usize) -> i32 {
-    // SAFETY: the caller's promise is ours.
-    if unsafe { fill(buffer, length) } == length {
+    // SAFETY: as above.
+    if unsafe { fill(buffer, length, &get_random_bytes(length as u64)) } == length {
         OK
     } else {
         Error::Unavailable as i32
     }
-}
-
-/// # Safety
-///
-/// As above.
-unsafe fn fill(buffer: *mut u8, length: usize) -> usize {
-    let bytes = get_random_bytes(length as u64);
-    let count = bytes.len().min(length);
-    if count > 0 {
-        // SAFETY: both are that long at least, and a fresh list overlaps nothing.
-        unsafe { buffer.copy_from_nonoverlapping(bytes.as_ptr(), count) };
-    }
-    count
 }
 
 /// # Safety

@@ -14,9 +14,10 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use rsqlite_vfs::{SQLiteIoMethods, SQLiteVfs, register_vfs};
-use sqlite_wasm_rs::{self as ffi, WasmOsCallback};
+use sqlite_wasm_rs::WasmOsCallback;
 
 use crate::error::{Error, Result};
+use crate::ffi;
 pub(crate) use directory::{Directory, Mode};
 pub(crate) use file::{CHUNK_BYTES, StoredFile};
 pub(crate) use store::Storage;

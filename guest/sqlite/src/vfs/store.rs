@@ -11,7 +11,7 @@ use rsqlite_vfs::{
 
 use super::directory::{Directory, Mode};
 use super::file::{File, StoredFile};
-use crate::file::is_name;
+use crate::name::is_name;
 
 /// The granularity of a temporary file: SQLite's page as this build makes it.
 const TEMPORARY_CHUNK_BYTES: usize = 8192;
