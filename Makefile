@@ -17,7 +17,7 @@ export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-
 export PATH := $(abspath $(TARGET_DIR))/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test screenshots crashes soak fuzz miri deny sbom lint clean setup component fixtures deeds
+.PHONY: help run build test screenshots crashes soak bench fuzz miri deny sbom lint clean setup component fixtures deeds
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,12 @@ soak: build ## Replace the plugin under fifty friends, then let all go wrong for
 	@./setup soak
 	UPGRADES=60 UPGRADE_FRIENDS=50 $(CARGO) test $(NATIVE) --test upgrades crowd -- --nocapture
 	SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test $(NATIVE) --test crashes soak -- --nocapture
+
+# `CASES=status,chat make bench` measures some cases; BENCH_SECONDS is the time for each figure.
+bench: component fixtures ## Measure what requests, streams and starts cost, into target/bench/
+	@./setup bench
+	@$(CARGO) build --quiet --release --package host-harness --package friends-chat-bench --bins
+	@$(TARGET_DIR)/release/bench
 
 # Sanitizers need Rust's nightly build, and there is little to gain: unsafe code runs in WebAssembly, which is its sandbox.
 fuzz: component deeds ## Look for what breaks each TARGET (requests front vfs), for FUZZ_SECONDS (60)

@@ -44,7 +44,7 @@ export class Chat {
       discard: (entry) => this.#discard(entry),
     });
     this.menu = new Menu({
-      signedOut: () => this.end("signed-out", true),
+      signedOut: () => this.end("signed-out"),
       over,
       say: (text) => this.#announce(text),
     });
@@ -75,7 +75,7 @@ export class Chat {
     this.#begin();
   }
 
-  end(reason, forget = false) {
+  end(reason) {
     if (this.#closed) return;
     this.#closed = true;
     document.removeEventListener("visibilitychange", this.#seenAgain);
@@ -85,7 +85,8 @@ export class Chat {
     this.menu.close();
     this.scroll.close();
     this.unread.close();
-    if (forget) {
+    // The stream may say so before the answer to signing out does.
+    if (reason === "signed-out") {
       this.composer.forget();
       this.outbox.forget();
     } else {

@@ -440,6 +440,8 @@ fn checked_base_url(url: String) -> Result<String, SettingsError> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::time::Duration;
+
     use super::*;
 
     fn settings(config: &str, overrides: Overrides) -> Result<Settings, SettingsError> {
@@ -456,7 +458,7 @@ mod tests {
         let settings = settings("", Overrides::default()).unwrap();
         assert_eq!(
             (settings.host.as_str(), settings.port, &settings.agent),
-            ("127.0.0.1", 3001, &AgentChoice::Echo)
+            ("127.0.0.1", 3001, &AgentChoice::Echo(Duration::from_millis(30)))
         );
         let config = settings.plugin_config(4000);
         assert_eq!(config.get("channels.friends.port").unwrap(), "4000");

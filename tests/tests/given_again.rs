@@ -8,7 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-use friends_chat_tests::{Answer, Data, Friend, Harness, Watcher};
+use friends_chat_tests::{Answer, Data, Friend, Harness, Watcher, twin};
 
 /// Calls of the plugin for requests so far.
 fn calls(watcher: &Watcher) -> f64 {
@@ -58,7 +58,8 @@ fn what_an_instance_answered_is_forgotten_with_it() {
     let (harness, watcher) = harness();
     let stranger = Friend::stranger(&harness);
     let first = stranger.get("/");
-    harness.owner(&["reload"]).success();
+    let other = twin(harness.data().path(), "twin");
+    harness.owner(&["reload", other.to_str().unwrap()]).success();
     let before = calls(&watcher);
     assert_eq!(stranger.get("/").text(), first.text());
     assert!((calls(&watcher) - before - 1.0).abs() < 0.1);

@@ -1,6 +1,11 @@
 //! The log tells what belongs to one request, and nothing that could open a door. Observed at the log in both formats, with a
 //! proxy that names requests, and with an agent that says too much.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use friends_chat_tests::{Answer, Data, Friend, Harness, Script};
 use serde_json::{Value, json};

@@ -6,8 +6,8 @@ use tokio::sync::mpsc;
 
 use super::{Agent, Answering, Piece, Turn};
 
-/// Time between two words: a quick reader's pace.
-const PACE: Duration = Duration::from_millis(30);
+/// Time between two words when nothing is said: a quick reader's pace.
+pub(super) const PACE: Duration = Duration::from_millis(30);
 
 /// Longer messages come in larger pieces, so that no answer takes longer than two seconds.
 const MOST_PIECES: usize = 64;
@@ -18,9 +18,10 @@ pub struct Echo {
     pace: Duration,
 }
 
-impl Default for Echo {
-    fn default() -> Self {
-        Self { pace: PACE }
+impl Echo {
+    /// One that takes this long from word to word.
+    pub fn at(pace: Duration) -> Self {
+        Self { pace }
     }
 }
 
@@ -30,7 +31,8 @@ impl Agent for Echo {
             let text = format!("You said: {}", turn.message);
             let words: Vec<&str> = text.split_inclusive(char::is_whitespace).collect();
             for (index, piece) in words.chunks(words.len().div_ceil(MOST_PIECES).max(1)).enumerate() {
-                if index > 0 {
+                // To sleep for no time takes until the timer's next tick.
+                if index > 0 && !self.pace.is_zero() {
                     tokio::time::sleep(self.pace).await;
                 }
                 if pieces.send(Piece::Delta(piece.concat())).await.is_err() {
@@ -56,7 +58,7 @@ mod tests {
             history: Vec::new(),
             hands: None,
         };
-        Echo { pace: Duration::ZERO }.answer(turn, sender).await.unwrap();
+        Echo::at(Duration::ZERO).answer(turn, sender).await.unwrap();
         let mut pieces = Vec::new();
         while let Some(Piece::Delta(piece)) = receiver.recv().await {
             pieces.push(piece);

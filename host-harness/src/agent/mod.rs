@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -92,8 +93,8 @@ pub trait Agent: Send + Sync + fmt::Debug {
 /// Which agent answers, as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentChoice {
-    /// The built-in one that repeats what it is told.
-    Echo,
+    /// The built-in one that repeats what it is told, and how long it takes from word to word.
+    Echo(Duration),
     /// A program: its path and arguments.
     Command(Vec<String>),
     /// A server of the OpenAI chat-completions protocol.
@@ -103,7 +104,7 @@ pub enum AgentChoice {
 /// The value names no agent.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is no agent: use `echo`, `cmd:PROGRAM ARGUMENTS`, or the address of a server that speaks the OpenAI protocol, as in \
+    "`{0}` is no agent: use `echo`, or `echo:0ms` for its pace, `cmd:PROGRAM ARGUMENTS`, or the address of a server that speaks the OpenAI protocol, as in \
      http://localhost:11434/v1#llama3.2; a key belongs into HARNESS_AGENT_KEY"
 )]
 pub struct UnknownAgent(String);
@@ -113,7 +114,11 @@ impl FromStr for AgentChoice {
 
     fn from_str(text: &str) -> Result<Self, UnknownAgent> {
         if text == "echo" {
-            return Ok(Self::Echo);
+            return Ok(Self::Echo(echo::PACE));
+        }
+        if let Some(pace) = text.strip_prefix("echo:") {
+            let pace = humantime::parse_duration(pace).map_err(|_| UnknownAgent(text.to_owned()))?;
+            return Ok(Self::Echo(pace));
         }
         if text.starts_with("http:") || text.starts_with("https:") {
             let endpoint = text.parse().map_err(|_| UnknownAgent(text.to_owned()))?;
@@ -137,7 +142,8 @@ impl FromStr for AgentChoice {
 impl fmt::Display for AgentChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Echo => f.write_str("echo"),
+            Self::Echo(echo::PACE) => f.write_str("echo"),
+            Self::Echo(pace) => write!(f, "echo:{}", humantime::format_duration(*pace)),
             Self::Command(words) => write!(f, "cmd:{}", words.join(" ")),
             Self::OpenAi(endpoint) => endpoint.fmt(f),
         }
@@ -151,9 +157,34 @@ impl AgentChoice {
     /// When this machine does not have what it takes to reach it.
     pub fn agent(&self, key: Option<Key>, name: &str, notes: Notes) -> Result<Arc<dyn Agent>, AgentError> {
         Ok(match self {
-            Self::Echo => Arc::new(Echo::default()),
+            Self::Echo(pace) => Arc::new(Echo::at(*pace)),
             Self::Command(words) => Arc::new(Command::new(words.clone())),
             Self::OpenAi(endpoint) => Arc::new(OpenAi::new(endpoint.clone(), key, name.to_owned(), notes)?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn an_agent_reads_as_it_is_written() {
+        for text in [
+            "echo",
+            "echo:0s",
+            "echo:20ms",
+            "cmd:/bin/agent --fast",
+            "http://localhost:1/v1#m",
+        ] {
+            assert_eq!(text.parse::<AgentChoice>().unwrap().to_string(), text);
+        }
+        assert_eq!("echo:0ms".parse(), Ok(AgentChoice::Echo(Duration::ZERO)));
+        for text in ["", "echo:", "echo:fast", "echoes", "cmd:"] {
+            let refusal = text.parse::<AgentChoice>().unwrap_err().to_string();
+            assert!(refusal.contains(&format!("`{text}`")), "{refusal}");
+        }
     }
 }

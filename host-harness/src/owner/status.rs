@@ -71,7 +71,7 @@ fn rounded(bytes: u64) -> String {
     match unit {
         // In tenths, so that nothing is lost before the point.
         Some((unit, power)) => {
-            let tenths = u128::from(bytes) * 10 >> power;
+            let tenths = (u128::from(bytes) * 10) >> power;
             format!("{}.{} {unit}", tenths / 10, tenths % 10)
         }
         None => format!("{bytes} B"),

@@ -8,6 +8,7 @@
     clippy::missing_safety_doc,
     reason = "the names and contracts are SQLite's"
 )]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod codes;
 mod statement;
