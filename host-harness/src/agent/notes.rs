@@ -4,6 +4,7 @@
 //! What the agent notes stands under a heading of its own there: the user may read that and have it removed, and the rest
 //! is the owner's. The file is replaced whole: what somebody else writes at the same moment is seen first, and kept.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
@@ -111,16 +112,21 @@ impl Notes {
     pub fn introduce(&self, users: &[Introduction]) -> Result<(), NotesError> {
         self.change(|lines| {
             let mut is_changed = false;
+            // Looked through once: thousands come when they move in.
+            let mut known = names(lines);
+            let mut bytes: usize = lines.iter().map(String::len).sum();
             for Introduction { name, called } in users {
-                if section(lines, name).is_some() {
+                if !known.insert(name.clone()) {
                     continue;
                 }
-                if lines.iter().map(String::len).sum::<usize>() > DOCUMENT_BYTES {
+                if bytes > DOCUMENT_BYTES {
                     return Err(NotesError::TooLong);
                 }
                 let called = Some(called).filter(|called| *called != name);
                 let known_as = called.map_or_else(String::new, |called| format!(" ({called})"));
-                begin_section(lines, &format!("{name}{known_as}"));
+                let heading = format!("{name}{known_as}");
+                bytes += heading.len();
+                begin_section(lines, &heading);
                 is_changed = true;
             }
             Ok(is_changed)
@@ -260,16 +266,8 @@ fn part(
     is_wanted: impl Fn(&str) -> bool,
 ) -> Option<Range<usize>> {
     let mut start = None;
-    let mut code_end = 0;
-    for (index, line) in lines.iter().enumerate().take(within.end).skip(within.start) {
-        if index >= code_end && is_fence(line) {
-            code_end = closing_fence(lines, index).unwrap_or(code_end);
-        }
-        let depth = line.bytes().take_while(|byte| *byte == b'#').count();
-        let Some(title) = line.get(depth..).and_then(|rest| rest.strip_prefix(' ')) else {
-            continue;
-        };
-        if index < code_end || !(1..=level).contains(&depth) {
+    for (index, depth, title) in headings(lines, within.clone()) {
+        if depth > level {
             continue;
         }
         if let Some(start) = start {
@@ -280,6 +278,29 @@ fn part(
         }
     }
     start.map(|start| start..within.end)
+}
+
+/// The names of all who have a section.
+fn names(lines: &[String]) -> HashSet<String> {
+    headings(lines, 0..lines.len())
+        .filter(|(_, depth, _)| *depth == 2)
+        .filter_map(|(_, _, title)| title.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The headings within some lines: where each is, its level and its title. In a block of code there are none.
+fn headings(lines: &[String], within: Range<usize>) -> impl Iterator<Item = (usize, usize, &str)> {
+    let mut code_end = 0;
+    let lines_within = lines.iter().enumerate().take(within.end).skip(within.start);
+    lines_within.filter_map(move |(index, line)| {
+        if index >= code_end && is_fence(line) {
+            code_end = closing_fence(lines, index).unwrap_or(code_end);
+        }
+        let depth = line.bytes().take_while(|byte| *byte == b'#').count();
+        let title = line.get(depth..)?.strip_prefix(' ')?;
+        (index >= code_end && depth > 0).then_some((index, depth, title))
+    })
 }
 
 /// The characters that begin and end a block of code.
