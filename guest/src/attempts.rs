@@ -48,7 +48,10 @@ impl Attempts {
     /// Whether a code of this client is looked at now. One that is not costs nothing and tells nothing.
     pub(crate) fn check(&mut self, client: &str, now_ms: i64) -> Result<(), TooMany> {
         let address = address(client);
-        if let Some(failures) = self.by_address.get(&address) {
+        // Of a clock that was set back nobody knows how long it has been: a pause begins anew.
+        self.minute_began_ms = self.minute_began_ms.min(now_ms);
+        if let Some(failures) = self.by_address.get_mut(&address) {
+            failures.last_ms = failures.last_ms.min(now_ms);
             wait(failures.last_ms.saturating_add(failures.pause_ms()), now_ms)?;
         }
         if self.in_this_minute >= MAX_A_MINUTE {
@@ -66,7 +69,7 @@ impl Attempts {
         let address = address(client);
         if self.by_address.len() >= MAX_ADDRESSES && !self.by_address.contains_key(&address) {
             // Looked through once a minute: whoever fills it should not have each of their tries cost that.
-            if now_ms.saturating_sub(self.tidied_ms) >= MINUTE_MS {
+            if now_ms.saturating_sub(self.tidied_ms).saturating_abs() >= MINUTE_MS {
                 self.tidied_ms = now_ms;
                 self.by_address.retain(|_, failures| !failures.is_forgotten(now_ms));
             }
@@ -99,14 +102,12 @@ impl Failures {
     }
 
     fn is_forgotten(self, now_ms: i64) -> bool {
-        now_ms.saturating_sub(self.last_ms) >= FORGET_MS
+        now_ms.saturating_sub(self.last_ms).saturating_abs() >= FORGET_MS
     }
 }
 
-/// A clock that was set back makes nobody wait longer than the longest pause.
 fn wait(until_ms: i64, now_ms: i64) -> Result<(), TooMany> {
-    let left_ms = until_ms.saturating_sub(now_ms).min(LONGEST_PAUSE_MS);
-    match u32::try_from(left_ms) {
+    match u32::try_from(until_ms.saturating_sub(now_ms)) {
         Ok(retry_after_ms) if retry_after_ms > 0 => Err(TooMany { retry_after_ms }),
         _ => Ok(()),
     }
@@ -156,6 +157,24 @@ mod tests {
         fail(&mut attempts, "192.0.2.1", 0, 50);
         attempts.failed("192.0.2.1", FORGET_MS);
         assert_eq!(attempts.check("192.0.2.1", FORGET_MS), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_set_back_keeps_nobody_out_for_long() {
+        let mut attempts = Attempts::default();
+        let late = 1_000_000_000;
+        fail(&mut attempts, "192.0.2.1", late, FREE);
+        fail(&mut attempts, "192.0.2.2", late, MAX_A_MINUTE);
+        assert!(attempts.check("192.0.2.2", 0).is_err());
+        assert_eq!(attempts.check("192.0.2.1", 0), Err(TooMany { retry_after_ms: 1_000 }));
+        assert_eq!(
+            attempts.check("192.0.2.1", 1_000),
+            Err(TooMany { retry_after_ms: 59_000 })
+        );
+        assert_eq!(attempts.check("192.0.2.1", MINUTE_MS), Ok(()));
+        attempts.failed("192.0.2.1", MINUTE_MS);
+        assert_eq!(attempts.check("192.0.2.3", MINUTE_MS), Ok(()));
+        assert_eq!(attempts.check("192.0.2.2", LONGEST_PAUSE_MS), Ok(()));
     }
 
     #[test]

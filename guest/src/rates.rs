@@ -53,9 +53,9 @@ impl Rates {
     pub(crate) fn take(&mut self, friend_id: i64, act: Act, now_ms: i64) -> Result<(), TooOften> {
         let now_us = now_ms.saturating_mul(1_000);
         let interval_us = MINUTE_US / i64::from(self.per_minute(act).max(1));
-        let noted_us = self.due_us.get(&(friend_id, act)).copied().unwrap_or(now_us);
+        let due_us = self.due_us.entry((friend_id, act)).or_insert(now_us);
         // A clock that was set back makes nobody wait for more than is allowed in a minute.
-        let due_us = noted_us.clamp(now_us, now_us.saturating_add(MINUTE_US));
+        *due_us = (*due_us).clamp(now_us, now_us.saturating_add(MINUTE_US));
         let early_us = due_us
             .saturating_add(interval_us)
             .saturating_sub(now_us)
@@ -64,7 +64,7 @@ impl Rates {
             let retry_after_ms = u32::try_from(early_us / 1_000).unwrap_or(u32::MAX).saturating_add(1);
             return Err(TooOften { retry_after_ms });
         }
-        self.due_us.insert((friend_id, act), due_us.saturating_add(interval_us));
+        *due_us = due_us.saturating_add(interval_us);
         if self.due_us.len() >= self.tidy_at {
             self.due_us.retain(|_, due_us| *due_us > now_us);
             self.tidy_at = self.due_us.len().saturating_mul(2).max(TIDY_AT);
@@ -117,6 +117,7 @@ mod tests {
         times_taken(&mut rates, 1, Act::Message, 1_000_000_000);
         let TooOften { retry_after_ms } = rates.take(1, Act::Message, 0).unwrap_err();
         assert!(retry_after_ms <= 1_001, "{retry_after_ms}");
+        assert_eq!(times_taken(&mut rates, 1, Act::Message, i64::from(retry_after_ms)), 1);
     }
 
     #[test]

@@ -178,7 +178,8 @@ impl Store {
     fn note_use(&mut self, session: &Session, now_ms: i64) {
         self.used.insert(session.id, (session.friend_id, now_ms));
         let since_ms = *self.used_since_ms.get_or_insert(now_ms);
-        if now_ms.saturating_sub(since_ms) < WRITE_USE_AFTER_MS {
+        // Before that time the clock was set back.
+        if (since_ms..since_ms.saturating_add(WRITE_USE_AFTER_MS)).contains(&now_ms) {
             return;
         }
         self.used_since_ms = Some(now_ms);

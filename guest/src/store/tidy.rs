@@ -45,10 +45,9 @@ impl Growth {
 
     /// Begins another look at everybody if it is time.
     fn look(&mut self, now_ms: i64) {
-        if self
-            .looked_ms
-            .is_none_or(|looked_ms| now_ms.saturating_sub(looked_ms) >= LOOK_EVERY_MS)
-        {
+        // Before that time the clock was set back.
+        let is_soon = |looked_ms: i64| (looked_ms..looked_ms.saturating_add(LOOK_EVERY_MS)).contains(&now_ms);
+        if !self.looked_ms.is_some_and(is_soon) {
             self.looked_ms = Some(now_ms);
             self.next_after = Some(0);
         }
