@@ -22,8 +22,9 @@ use crate::{FRIENDS, GOODBYE, MOST_OFFSET, MOST_SEEN, chatting, check, guests, n
 const GUESTS: usize = 2;
 /// A friend whose history is more than the plugin may hand over at once.
 const GREEDY: &str = "greedy";
-/// As the configuration has it.
-const HOSTCALL_BYTES: usize = 512 << 10;
+/// As the configuration has it: less than a page of long entries, which the plugin fills up to 256 KiB of text and as much
+/// of HTML.
+const HOSTCALL_BYTES: usize = 400 << 10;
 /// Bytes of each of the messages that make it so, and their number.
 const LONG_BYTES: usize = 50_000;
 const LONG: usize = 6;
