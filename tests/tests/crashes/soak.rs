@@ -66,7 +66,7 @@ fn a_soak_leaves_nothing_behind() {
     ));
     let twins = ["one", "other"].map(|name| twin(data.path(), name).to_str().unwrap().to_owned());
     let world = World {
-        arguments: ["--plugin", &twins[0], "--agent", &gates.agent()]
+        arguments: ["--plugin", &twins[0], "--agent", &without_clock(&gates.agent())]
             .map(str::to_owned)
             .to_vec(),
         twins,
@@ -252,20 +252,26 @@ fn check_log(harness: &Harness) {
     }
 }
 
+/// An agent without the clock: one that is killed while it is given it keeps the lock that all processes with it share.
+fn without_clock(agent: &str) -> String {
+    agent.replacen("cmd:", "cmd:env -u LD_PRELOAD ", 1)
+}
+
 /// Ends one of the agents that the harness has started, if there is one.
 fn kill_agent(harness: &Harness, rng: &mut Rng) -> Option<()> {
-    let is_child = |pid: i32| {
+    let is_agent = |pid: i32| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        status.contains(&format!("\nPPid:\t{}\n", harness.id()))
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        status.contains(&format!("\nPPid:\t{}\n", harness.id())) && words.starts_with(b"sh\0")
     };
     let processes = fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let agents: Vec<i32> = processes.filter(|pid| is_child(*pid)).collect();
+    let agents: Vec<i32> = processes.filter(|pid| is_agent(*pid)).collect();
     let agent = *agents.get(rng.usize(..agents.len().max(1)))?;
     // Held by a descriptor: should it be gone by now, nobody else is hit who got its number.
     let held = pidfd_open(Pid::from_raw(agent)?, PidfdFlags::empty()).ok()?;
-    is_child(agent).then(|| pidfd_send_signal(held, Signal::KILL).ok())?
+    is_agent(agent).then(|| pidfd_send_signal(held, Signal::KILL).ok())?
 }
 
 fn open_files(harness: &Harness) -> String {
