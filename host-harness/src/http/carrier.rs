@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio_util::sync::ReusableBoxFuture;
 
+use crate::request_id::RequestId;
+
 /// Carries one call after another, all in the same piece of memory.
 #[derive(Debug)]
 pub(super) struct Carrier<T: 'static>(Mutex<Option<ReusableBoxFuture<'static, T>>>);
@@ -67,6 +69,37 @@ impl<T: Send + 'static> Drop for Carried<'_, T> {
             return;
         };
         tracing::debug!("a client has gone in the middle of a call, which goes on");
-        runtime.spawn(async move { drop(call.await) });
+        runtime.spawn(RequestId::current_or_new().scope(async move { drop(call.await) }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_is_left_goes_on_under_its_id() {
+        let carrier = Carrier::default();
+        let (tell, told) = oneshot::channel();
+        let (go_on, gate) = oneshot::channel::<()>();
+        let id = RequestId::new();
+        let left = async {
+            let call = async move {
+                gate.await.unwrap();
+                tell.send(RequestId::current()).unwrap();
+            };
+            tokio::select! {
+                biased;
+                () = carrier.carry(call) => {}
+                () = std::future::ready(()) => {}
+            }
+        };
+        id.clone().scope(left).await;
+        go_on.send(()).unwrap();
+        assert_eq!(told.await.unwrap(), Some(id));
     }
 }

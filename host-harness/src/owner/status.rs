@@ -106,12 +106,12 @@ impl fmt::Display for Status {
             write!(f, ", {} free", rounded(free))?;
         }
         write!(f, "\nPlugin: {health}; {lost} instances lost")?;
-        if let Some(Loss { at_ms, reason }) = last_loss {
+        if let Some(Loss { at_ms, cause, reason }) = last_loss {
             let at = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(*at_ms));
             // What stands before is where in the plugin it happened.
             write!(
                 f,
-                "\nLast loss: {at}: {}",
+                "\nLast loss: {at}: {cause}: {}",
                 reason.lines().last().unwrap_or_default().trim()
             )?;
         }

@@ -149,6 +149,7 @@ impl Counts {
         }
         *self.last_loss.lock().unwrap_or_else(PoisonError::into_inner) = Some(Loss {
             at_ms: unix_ms(SystemTime::now()),
+            cause: cause.name().to_owned(),
             reason: why.to_owned(),
         });
     }

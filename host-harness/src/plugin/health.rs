@@ -119,7 +119,9 @@ pub(super) fn unix_ms(at: SystemTime) -> u64 {
 pub struct Loss {
     /// When, in Unix milliseconds.
     pub at_ms: u64,
-    /// Why.
+    /// What of, in the word that the metrics have for it.
+    pub cause: String,
+    /// Why, in the words of what failed.
     pub reason: String,
 }
 

@@ -7,6 +7,7 @@ use friends_chat_tests::{DEADLINE, Process, Watcher};
 use host_harness::plugin::Health;
 use host_harness::serve::Host;
 use host_harness::settings::{Overrides, Settings};
+use serde_json::Value;
 
 use crate::host::{Hostile, data, fixture};
 
@@ -44,9 +45,11 @@ pub(crate) fn traps_on_start() {
     assert_eq!(held.line(), "told", "who is held stays");
     let status = host.harness.owner(&["status"]).success();
     assert!(
-        status.contains("Last loss: ") && status.contains("unreachable"),
+        status.contains("Last loss: ") && status.contains(": trap: ") && status.contains("unreachable"),
         "{status}"
     );
+    let status: Value = serde_json::from_str(&host.harness.owner(&["status", "--json"]).success()).unwrap();
+    assert_eq!(status["plugin"]["lastLoss"]["cause"], "trap");
     let data = host.harness.stop();
 
     fs::remove_file(&mended).unwrap();
