@@ -262,6 +262,17 @@ impl Held {
         self.queue.poll(waker)
     }
 
+    /// Is ready when it has been cut, and otherwise wakes `waker` when something happens: for a connection that cannot take what
+    /// comes next yet.
+    pub fn poll_cut(&self, waker: &Waker) -> Poll<()> {
+        let mut waiting = self.queue.waiting();
+        if matches!(waiting.end, Some(End::Cut)) {
+            return Poll::Ready(());
+        }
+        waiting.waker = Some(waker.clone());
+        Poll::Pending
+    }
+
     /// Waits for the end and discards frames: for a connection that is answered once.
     pub async fn end(&self) -> End {
         loop {

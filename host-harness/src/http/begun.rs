@@ -1,9 +1,10 @@
-//! A connection of which the first bytes are known, and are read again by whoever reads it.
+//! A connection from which some bytes have come already, which are read again by whoever reads it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 /// How a client begins that speaks HTTP/2 without having asked (RFC 9113, section 3.4). No method begins so.
@@ -12,11 +13,21 @@ const PREFACE: [u8; 4] = *b"PRI ";
 /// A connection after its first bytes.
 #[derive(Debug)]
 pub(super) struct Begun<S> {
-    first: [u8; PREFACE.len()],
-    /// How many of them came, and how many were read again.
-    came: usize,
-    taken: usize,
+    /// What came and was not read again yet.
+    came: Bytes,
     stream: S,
+}
+
+impl<S> Begun<S> {
+    /// A connection from which this has come.
+    pub(super) fn new(came: Bytes, stream: S) -> Self {
+        Self { came, stream }
+    }
+
+    /// What is still to be read again, and the connection.
+    pub(super) fn into_parts(self) -> (Bytes, S) {
+        (self.came, self.stream)
+    }
 }
 
 impl<S: AsyncRead + Unpin> Begun<S> {
@@ -35,29 +46,23 @@ impl<S: AsyncRead + Unpin> Begun<S> {
                 break;
             }
         }
-        Ok(Self {
-            first,
-            came,
-            taken: 0,
-            stream,
-        })
+        let came = Bytes::copy_from_slice(first.get(..came).unwrap_or_default());
+        Ok(Self { came, stream })
     }
 
-    /// Whether HTTP/2 is spoken on it.
+    /// Whether HTTP/2 is spoken on it, of which nothing was read again yet.
     pub(super) fn is_http2(&self) -> bool {
-        self.came == PREFACE.len() && self.first == PREFACE
+        self.came == PREFACE[..]
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Begun<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let again = self.first.get(self.taken..self.came).unwrap_or_default();
-        if again.is_empty() || buffer.remaining() == 0 {
+        if self.came.is_empty() || buffer.remaining() == 0 {
             return Pin::new(&mut self.stream).poll_read(cx, buffer);
         }
-        let count = again.len().min(buffer.remaining());
-        buffer.put_slice(again.get(..count).unwrap_or_default());
-        self.taken += count;
+        let count = self.came.len().min(buffer.remaining());
+        buffer.put_slice(&self.came.split_to(count));
         Poll::Ready(Ok(()))
     }
 }
@@ -109,9 +114,9 @@ mod tests {
         };
         let receive = async {
             let mut begun = Begun::on(server).await.unwrap();
-            let mut text = String::new();
+            let (is_http2, mut text) = (begun.is_http2(), String::new());
             begun.read_to_string(&mut text).await.unwrap();
-            (begun.is_http2(), text)
+            (is_http2, text)
         };
         tokio::join!(receive, send).0
     }

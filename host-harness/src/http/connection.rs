@@ -1,17 +1,21 @@
 //! One connection: TLS or not, HTTP/1.1 or HTTP/2, each wait of it bounded.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, interval_at, timeout};
 
@@ -19,10 +23,12 @@ use super::begun::Begun;
 use super::cache::Cache;
 use super::client_address::Proxies;
 use super::counts::Counts;
+use super::held::HeldBody;
 use super::patience::Patient;
-use super::respond::{Line, going_away, respond};
-use super::response::Body;
+use super::respond::{Left, Line, going_away, respond};
+use super::response::Content;
 use super::server::Phase;
+use super::stream::{self, Form, Stream};
 use super::tls::{H2, Tls};
 use crate::plugin::PluginActor;
 use crate::request_id::RequestId;
@@ -41,7 +47,7 @@ const LEAST_HEAD_BYTES: usize = 8 << 10;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the connections of a server have in common.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Front {
     pub(super) plugin: Arc<PluginActor>,
     pub(super) cache: Arc<Cache>,
@@ -73,7 +79,7 @@ impl Front {
 
     /// Has a request answered and counted. One that failed is told its id, for whoever looks into the log; others have
     /// nothing to look for, and are spared the bytes.
-    async fn answer(&self, id: RequestId, answering: impl Future<Output = Response<Body>>) -> Response<Body> {
+    async fn answer(&self, id: RequestId, answering: impl Future<Output = Response<Content>>) -> Response<Content> {
         let answering = async {
             let response = answering.await;
             tracing::debug!(status = response.status().as_u16(), "answered");
@@ -91,20 +97,22 @@ impl Front {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve<I>(front: Front, stream: I, peer: IpAddr)
+pub(super) async fn serve<I>(front: Arc<Front>, stream: I, peer: IpAddr)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let limits = front.plugin.limits().clone();
+    let limits = front.plugin.limits();
     let stream = Patient::new(stream, limits.write);
     if let Some(tls) = &front.tls {
         let shaken = tokio::select! {
-            shaken = timeout(limits.handshake, tls.accept(stream)) => shaken,
+            shaken = Box::pin(timeout(limits.handshake, tls.accept(stream))) => shaken,
             () = front.closing() => return,
         };
         match shaken {
-            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => http2(front, stream, peer).await,
-            Ok(Ok(stream)) => http1(front, stream, peer).await,
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => {
+                Box::pin(http2(&front, stream, peer)).await;
+            }
+            Ok(Ok(stream)) => http1(&front, stream, Bytes::new(), peer).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
@@ -115,32 +123,68 @@ where
         () = front.closing() => return,
     };
     match begun {
-        Ok(Ok(stream)) if stream.is_http2() => http2(front, stream, peer).await,
-        Ok(Ok(stream)) => http1(front, stream, peer).await,
+        Ok(Ok(stream)) if stream.is_http2() => Box::pin(http2(&front, stream, peer)).await,
+        Ok(Ok(stream)) => {
+            let (came, stream) = stream.into_parts();
+            http1(&front, stream, came, peer).await;
+        }
         Ok(Err(error)) => tracing::debug!(%error, "a connection"),
         Err(_) => tracing::debug!("a connection on which nothing came"),
     }
 }
 
-async fn http1<I>(front: Front, stream: I, peer: IpAddr)
+/// Requests and what they are answered with take turns on a connection, and what each needs lasts no longer than its turn.
+async fn http1<I>(front: &Arc<Front>, mut stream: I, mut came: Bytes, peer: IpAddr)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // A stream that is cut ends its connection from here: its body is not asked for while its client does not read.
+    while let Some((left, rest, connection)) = Box::pin(requests(front, Begun::new(came, stream), peer)).await {
+        match left {
+            Left::Stream(held) => match Box::pin(held.run(connection, rest)).await {
+                Some(after) => (stream, came) = after,
+                None => return,
+            },
+            Left::Socket(head, socket, cut) => {
+                return Box::pin(socket.run(connection, &head, rest, &front.plugin, &cut)).await;
+            }
+        }
+    }
+}
+
+/// Answers one request after another, until the connection ends or is left to what a request was answered with; that, what
+/// has come of the next request, and the connection are given then.
+async fn requests<I>(front: &Arc<Front>, stream: Begun<I>, peer: IpAddr) -> Option<(Left, Bytes, I)>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let line = Arc::new(Line::default());
     let service = service_fn(|request: Request<Incoming>| {
-        let (front, line) = (front.clone(), Arc::clone(&line));
+        let (front, line) = (Arc::clone(front), Arc::clone(&line));
         async move {
             let id = front.request_id(peer, request.headers());
+            let (form, has_body) = (Form::of(&request), request.method() != Method::HEAD);
             let answering = async {
                 if front.is_closing() {
                     return going_away();
                 }
                 let client = front.proxies.client(peer, request.headers());
-                let (alive, _) = oneshot::channel();
-                respond(&front.plugin, &front.cache, request, client, &line, alive).await
+                respond(&front.plugin, &front.cache, request, client, &line).await
             };
-            Ok::<_, Infallible>(front.answer(id, answering).await)
+            let (head, content) = front.answer(id, answering).await.into_parts();
+            let left = match content {
+                Content::Whole(body) => return Ok(Response::from_parts(head, Full::new(body))),
+                Content::Stream(beginning, held) if has_body => {
+                    let beginning = Response::from_parts(head, beginning);
+                    Left::Stream(Box::new(Stream::new(beginning, held, form)))
+                }
+                Content::Stream(..) => return Ok(Response::from_parts(head, Full::default())),
+                Content::Socket(socket) => {
+                    let head = stream::head(form, &Response::from_parts(head, ()));
+                    Left::Socket(head, socket, Arc::clone(&line.cut))
+                }
+            };
+            line.leave(left);
+            std::future::pending::<Result<_, Infallible>>().await
         }
     });
     let limits = front.plugin.limits();
@@ -148,28 +192,41 @@ where
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(limits.head_bytes.max(LEAST_HEAD_BYTES));
-    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    tokio::pin!(connection);
+    let mut connection = http.serve_connection(TokioIo::new(stream), service);
     let mut is_ending = false;
-    loop {
-        tokio::select! {
-            result = connection.as_mut() => {
+    let left = loop {
+        let answered = poll_fn(|cx| {
+            if let Poll::Ready(result) = Pin::new(&mut connection).poll(cx) {
                 if let Err(error) = result {
                     tracing::debug!(%error, "a connection");
                 }
-                break;
+                return Poll::Ready(None);
             }
-            () = line.cut.notified() => return,
+            // Nothing of an earlier answer is lost with the server's buffers: a request that was read in full is followed by
+            // the next only when its answer has been written.
+            line.left().map_or(Poll::Pending, |left| Poll::Ready(Some(left)))
+        });
+        tokio::select! {
+            left = answered => break left,
+            () = line.cut.notified() => break None,
             () = front.closing(), if !is_ending => {
                 is_ending = true;
-                connection.as_mut().graceful_shutdown();
+                Pin::new(&mut connection).graceful_shutdown();
             }
         }
-    }
-    let socket = line.handover.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(socket) = socket {
-        socket.run(&front.plugin, &line.cut).await;
-    }
+    };
+    let Some(left) = left else {
+        if let Some(Left::Socket(_, socket, _)) = line.left() {
+            socket.closed(&front.plugin).await;
+        }
+        return None;
+    };
+    let parts = connection.into_parts();
+    let (rest, stream) = parts.io.into_inner().into_parts();
+    // The server's buffer is not kept.
+    let mut came = BytesMut::from(&parts.read_buf[..]);
+    came.extend_from_slice(&rest);
+    Some((left, came.freeze(), stream))
 }
 
 /// What happens on an HTTP/2 connection; shared by its requests and held streams.
@@ -179,32 +236,37 @@ struct Activity {
 }
 
 /// Only HTTP/1.1 is upgraded to WebSockets: browsers open one for each, and RFC 8441 is not announced.
-async fn http2<I>(front: Front, stream: I, peer: IpAddr)
+async fn http2<I>(front: &Arc<Front>, stream: I, peer: IpAddr)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let unread = Arc::new(Notify::new());
     let activity = Arc::new(Activity::default());
     let service = service_fn(|request: Request<Incoming>| {
-        let (front, unread, activity) = (front.clone(), Arc::clone(&unread), Arc::clone(&activity));
+        let (front, unread, activity) = (Arc::clone(front), Arc::clone(&unread), Arc::clone(&activity));
         activity.requests.fetch_add(1, Ordering::Relaxed);
         async move {
             let id = front.request_id(peer, request.headers());
+            let line = Line::default();
             let answering = async {
                 if front.is_closing() {
                     return going_away();
                 }
                 let client = front.proxies.client(peer, request.headers());
-                let line = Line::default();
-                let (alive, mut gone) = oneshot::channel();
-                let response = respond(&front.plugin, &front.cache, request, client, &line, alive).await;
-                if matches!(gone.try_recv(), Err(TryRecvError::Empty)) {
+                respond(&front.plugin, &front.cache, request, client, &line).await
+            };
+            let response = front.answer(id, answering).await;
+            Ok::<_, Infallible>(response.map(|content| match content {
+                Content::Whole(body) => Either::Left(Full::new(body)),
+                Content::Stream(beginning, held) => {
+                    let (alive, gone) = oneshot::channel();
                     let patience = front.plugin.limits().write;
                     tokio::spawn(end_unread(gone, line.cut, patience, unread, activity));
+                    Either::Right(HeldBody::new(beginning, held, alive))
                 }
-                response
-            };
-            Ok::<_, Infallible>(front.answer(id, answering).await)
+                // Nothing is upgraded on HTTP/2.
+                Content::Socket(_) => Either::Left(Full::default()),
+            }))
         }
     });
     let limits = front.plugin.limits();

@@ -1,4 +1,4 @@
-//! The body of a held stream: its beginning, then what is published, a frame now and then while nothing is, and an
+//! The body of a held stream on HTTP/2: its beginning, then what is published, a frame now and then while nothing is, and an
 //! end after its time.
 
 use std::convert::Infallible;

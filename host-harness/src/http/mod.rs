@@ -14,6 +14,7 @@ mod response;
 mod server;
 mod shape;
 mod socket;
+mod stream;
 mod tls;
 
 pub use client_address::{ForwardedHeader, Proxies, network};

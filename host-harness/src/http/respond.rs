@@ -1,22 +1,22 @@
 //! Answers one request: reads it in full and within bounds, asks the plugin, and sends what that says.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
-use http_body_util::{BodyExt, Either, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Notify;
 
 use super::cache::Cache;
 use super::carrier::Carrier;
-use super::held::{Alive, HeldBody};
-use super::response::{self, Body};
+use super::response::{self, Content};
 use super::shape;
-use super::socket::{self, Handover};
+use super::socket::{self, Socket};
+use super::stream::Stream;
 use crate::limits::Limits;
 use crate::plugin::{self, CallError, HttpAnswer, PluginActor};
 use crate::push::{End, Held};
@@ -26,25 +26,44 @@ use crate::push::{End, Held};
 pub(super) struct Line {
     /// Told when what is held is cut.
     pub(super) cut: Arc<Notify>,
-    /// Where a connection that becomes a WebSocket is left for when its handshake has been written.
-    pub(super) handover: Handover,
+    left: Mutex<Option<Left>>,
     calls: Carrier<Result<(Request<Bytes>, HttpAnswer), CallError>>,
 }
 
-/// Answers a request. A held stream keeps `alive` to its end.
+/// What a connection of HTTP/1.1 is left to after a request.
+#[derive(Debug)]
+pub(super) enum Left {
+    /// A held stream.
+    Stream(Box<Stream>),
+    /// A WebSocket, with the head of the answer, and whoever is told when it is cut.
+    Socket(Vec<u8>, Box<Socket>, Arc<Notify>),
+}
+
+impl Line {
+    /// Leaves the connection to something else.
+    pub(super) fn leave(&self, to: Left) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);
+    }
+
+    /// What it is left to, if anything.
+    pub(super) fn left(&self) -> Option<Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Answers a request.
 pub(super) async fn respond(
     plugin: &Arc<PluginActor>,
     cache: &Cache,
     request: Request<Incoming>,
     client: IpAddr,
     line: &Line,
-    alive: Alive,
-) -> Response<Body> {
+) -> Response<Content> {
     tracing::debug!(method = %request.method(), path = request.uri().path(), "a request");
     let version = request.version();
     let request = match shape::checked(request) {
         Ok(request) => request,
-        Err(sentence) => return misshapen(sentence, version),
+        Err(sentence) => return unread(response::error(StatusCode::BAD_REQUEST, sentence, None), version),
     };
     if socket::is_handshake(&request) {
         return socket::shake_hands(plugin, request, client, line).await;
@@ -72,17 +91,14 @@ pub(super) async fn respond(
             }
             None => response::unfit(),
         },
-        Ok((_, HttpAnswer::Stream(answer, held))) => {
-            let beginning = answer.body.clone();
-            response::with_body(answer, Either::Right(HeldBody::new(beginning, held, alive)))
-        }
+        Ok((_, HttpAnswer::Stream(answer, held))) => response::going_on(answer, held),
         Ok((_, HttpAnswer::Later(fallback, held))) => later(fallback, held).await,
         Ok((_, HttpAnswer::Full)) => response::full(),
         Err(error) => response::no_answer(&error),
     }
 }
 
-async fn later(fallback: plugin::Response, held: Held) -> Response<Body> {
+async fn later(fallback: plugin::Response, held: Held) -> Response<Content> {
     match tokio::time::timeout(held.hold().life, held.end()).await {
         Ok(End::Answered(answer)) => response::complete(*answer),
         Ok(End::Closed(_) | End::Cut) | Err(_) => response::complete(fallback),
@@ -90,32 +106,26 @@ async fn later(fallback: plugin::Response, held: Held) -> Response<Body> {
 }
 
 /// Reads a request in full, so that no client, however slow, can hold the instance.
-async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Request<Bytes>, Box<Response<Body>>> {
-    let too_large = || response::error(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large.", None);
+async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Request<Bytes>, Box<Response<Content>>> {
+    let version = request.version();
+    let refusal = |status, sentence| Box::new(unread(response::error(status, sentence, None), version));
+    let too_large = || refusal(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large.");
     let (head, body) = request.into_parts();
     if body.size_hint().lower() > u64::try_from(limits.body_bytes).unwrap_or(u64::MAX) {
-        return Err(Box::new(too_large()));
+        return Err(too_large());
     }
     let collected = tokio::time::timeout(limits.body, Limited::new(body, limits.body_bytes).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(Request::from_parts(head, body.to_bytes())),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Box::new(too_large())),
-        Ok(Err(_)) => Err(Box::new(response::error(
-            StatusCode::BAD_REQUEST,
-            "The request broke off.",
-            None,
-        ))),
-        Err(_) => Err(Box::new(response::error(
-            StatusCode::REQUEST_TIMEOUT,
-            "The request took too long.",
-            None,
-        ))),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(refusal(StatusCode::BAD_REQUEST, "The request broke off.")),
+        Err(_) => Err(refusal(StatusCode::REQUEST_TIMEOUT, "The request took too long.")),
     }
 }
 
-/// The connection goes with the request: what follows on it may be a part of that.
-fn misshapen(sentence: &str, version: Version) -> Response<Body> {
-    let mut response = response::error(StatusCode::BAD_REQUEST, sentence, None);
+/// The answer to a request that was not read in full, with which the connection goes: what follows on it may be a part of
+/// that.
+fn unread(mut response: Response<Content>, version: Version) -> Response<Content> {
     if version < Version::HTTP_2 {
         response
             .headers_mut()
@@ -125,7 +135,7 @@ fn misshapen(sentence: &str, version: Version) -> Response<Body> {
 }
 
 /// What is said to a new request while the harness ends.
-pub(super) fn going_away() -> Response<Body> {
+pub(super) fn going_away() -> Response<Content> {
     let sentence = "The chat is being restarted. Please try again.";
     response::error(StatusCode::SERVICE_UNAVAILABLE, sentence, Some(Duration::from_secs(2)))
 }

@@ -8,15 +8,22 @@ use http::header::{
     UPGRADE,
 };
 use http::{Response, StatusCode};
-use http_body_util::Either;
-use http_body_util::Full;
 
 use super::cache::HOST_CACHE_CONTROL;
-use super::held::HeldBody;
+use super::socket::Socket;
 use crate::plugin::{self, CallError};
+use crate::push::Held;
 
-/// A whole body, or one that goes on.
-pub(super) type Body = Either<Full<Bytes>, HeldBody>;
+/// What comes after the head of a response.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// A whole body.
+    Whole(Bytes),
+    /// A body that begins so and goes on.
+    Stream(Bytes, Held),
+    /// Messages both ways.
+    Socket(Box<Socket>),
+}
 
 /// Headers that belong to the connection (RFC 9110, section 7.6.1) or to its framing: the plugin has no say in them.
 const CONNECTION_HEADERS: [HeaderName; 7] = [
@@ -30,7 +37,7 @@ const CONNECTION_HEADERS: [HeaderName; 7] = [
 ];
 
 /// A complete response of the plugin, or 502 where it broke the contract.
-pub(super) fn complete(response: plugin::Response) -> Response<Body> {
+pub(super) fn complete(response: plugin::Response) -> Response<Content> {
     whole(response).map_or_else(unfit, sent)
 }
 
@@ -41,23 +48,27 @@ pub(super) fn whole(response: plugin::Response) -> Option<Response<Bytes>> {
 }
 
 /// A complete response as it is sent.
-pub(super) fn sent(mut response: Response<Bytes>) -> Response<Body> {
+pub(super) fn sent(mut response: Response<Bytes>) -> Response<Content> {
     response.headers_mut().remove(HOST_CACHE_CONTROL);
-    response.map(|body| Either::Left(Full::new(body)))
+    response.map(Content::Whole)
 }
 
-/// The head of a response of the plugin with another body.
-pub(super) fn with_body(response: plugin::Response, body: Body) -> Response<Body> {
-    match head(response) {
-        Some(mut head) => {
-            head.headers_mut().remove(HOST_CACHE_CONTROL);
-            head.map(|()| body)
-        }
-        None => unfit(),
+/// A response of the plugin that goes on, or 502 where it broke the contract. One that has no body (RFC 9110, section 6.4.1)
+/// ends at once.
+pub(super) fn going_on(response: plugin::Response, held: Held) -> Response<Content> {
+    let Some(response) = whole(response) else {
+        return unfit();
+    };
+    let mut response = sent(response);
+    if !matches!(response.status().as_u16(), 204 | 205 | 304)
+        && let Content::Whole(beginning) = response.body_mut()
+    {
+        *response.body_mut() = Content::Stream(std::mem::take(beginning), held);
     }
+    response
 }
 
-pub(super) fn unfit() -> Response<Body> {
+pub(super) fn unfit() -> Response<Content> {
     let sentence = "The chat gave an answer that cannot be sent. Please try again.";
     error(StatusCode::BAD_GATEWAY, sentence, None)
 }
@@ -88,9 +99,9 @@ fn head(response: plugin::Response) -> Option<Response<()>> {
 }
 
 /// An error of the harness's own, in the form that the plugin's have.
-pub(super) fn error(status: StatusCode, sentence: &str, retry_after: Option<Duration>) -> Response<Body> {
+pub(super) fn error(status: StatusCode, sentence: &str, retry_after: Option<Duration>) -> Response<Content> {
     let body = serde_json::json!({ "error": sentence }).to_string();
-    let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
+    let mut response = Response::new(Content::Whole(Bytes::from(body)));
     *response.status_mut() = status;
     response
         .headers_mut()
@@ -105,13 +116,13 @@ pub(super) fn error(status: StatusCode, sentence: &str, retry_after: Option<Dura
 }
 
 /// What a client is told whose connection cannot be held.
-pub(super) fn full() -> Response<Body> {
+pub(super) fn full() -> Response<Content> {
     let sentence = "Too many people are here at the moment. Please try again.";
     error(StatusCode::SERVICE_UNAVAILABLE, sentence, Some(Duration::from_secs(5)))
 }
 
 /// What a client is told when the plugin gave no answer. The cause is in the log.
-pub(super) fn no_answer(cause: &CallError) -> Response<Body> {
+pub(super) fn no_answer(cause: &CallError) -> Response<Content> {
     match cause {
         CallError::Trapped => tracing::info!(error = %cause, "a request has no answer"),
         // Any number of requests can meet these in a moment.
@@ -135,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    fn respond(status: u16, headers: &[(&str, &str)]) -> Response<Body> {
+    fn respond(status: u16, headers: &[(&str, &str)]) -> Response<Content> {
         let headers = headers
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))

@@ -93,15 +93,15 @@ impl Server {
         connection::serve(self.front(), stream, peer).await;
     }
 
-    fn front(&self) -> Front {
-        Front {
+    fn front(&self) -> Arc<Front> {
+        Arc::new(Front {
             plugin: Arc::clone(&self.plugin),
             cache: Arc::clone(&self.cache),
             proxies: Arc::clone(&self.proxies),
             tls: self.tls.clone(),
             counts: Arc::clone(&self.counts),
             phase: self.phase.subscribe(),
-        }
+        })
     }
 
     /// Accepts connections until [`Server::close`], then waits for those that are open.
@@ -119,7 +119,7 @@ impl Server {
                 Ok((stream, peer)) => match self.places.take(peer.ip(), self.proxies.trusts(peer.ip())) {
                     Ok(place) => {
                         self.counts.opened.one();
-                        connections.spawn(serve(front.clone(), stream, peer.ip(), place));
+                        connections.spawn(serve(Arc::clone(&front), stream, peer.ip(), place));
                     }
                     Err(why) => {
                         self.counts.refused(why);
@@ -156,7 +156,7 @@ impl Seldom {
     }
 }
 
-async fn serve(front: Front, stream: TcpStream, peer: IpAddr, _place: Place) {
+async fn serve(front: Arc<Front>, stream: TcpStream, peer: IpAddr, _place: Place) {
     // A piece of an answer is small and wanted now.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "setting TCP_NODELAY");

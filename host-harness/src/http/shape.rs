@@ -3,7 +3,7 @@
 
 use http::header::{COOKIE, HOST};
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, Request, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 
 /// What is wrong with a request, in a sentence for its sender.
 pub(super) type Misshapen = &'static str;
@@ -52,6 +52,17 @@ fn is_path<B>(request: &Request<B>) -> bool {
 fn parsed(host: &HeaderValue) -> Option<Authority> {
     let authority: Authority = host.to_str().ok()?.parse().ok()?;
     (!authority.as_str().contains('@')).then_some(authority)
+}
+
+/// Whether a header that lists words has this one.
+pub(super) fn names(headers: &HeaderMap, header: HeaderName, word: &str) -> bool {
+    let values = headers
+        .get_all(header)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(word))
 }
 
 /// HTTP/2 may send each cookie in a field of its own (RFC 9113, section 8.2.3).

@@ -1,18 +1,16 @@
 //! Holds WebSockets (RFC 6455) as streams are held: what is published is sent, what the client says is handed to the
 //! plugin, one message at a time.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{Either, Full};
-use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use hyper::body::{Body as _, Incoming};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval_at, sleep};
 use tokio_tungstenite::WebSocketStream;
@@ -23,7 +21,8 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::carrier::Carrier;
 use super::respond::Line;
-use super::response::{self, Body};
+use super::response::{self, Content};
+use super::shape;
 use crate::plugin::{self, Accepted, CallError, PluginActor, SocketAnswer};
 use crate::push::{End, Held, Next, Reason};
 use crate::request_id::RequestId;
@@ -39,40 +38,30 @@ const CLOSING: Duration = Duration::from_secs(2);
 
 static LAST_CONNECTION: AtomicU64 = AtomicU64::new(0);
 
-/// A place for a WebSocket.
-pub(super) type Handover = Mutex<Option<Socket>>;
-
 /// An accepted WebSocket.
 #[derive(Debug)]
 pub(super) struct Socket {
     accepted: Box<Accepted>,
-    upgrade: OnUpgrade,
     messages: Vec<String>,
     held: Held,
 }
 
 /// Whether a request is the handshake of a WebSocket (RFC 6455, section 4.2.1).
 pub(super) fn is_handshake(request: &Request<Incoming>) -> bool {
-    let names = |name, token: &str| {
-        let values = request
-            .headers()
-            .get_all(name)
-            .into_iter()
-            .filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split(','))
-            .any(|value| value.trim().eq_ignore_ascii_case(token))
-    };
-    request.method() == Method::GET && names(UPGRADE, "websocket") && names(CONNECTION, "upgrade")
+    let headers = request.headers();
+    request.method() == Method::GET
+        && request.body().is_end_stream()
+        && shape::names(headers, UPGRADE, "websocket")
+        && shape::names(headers, CONNECTION, "upgrade")
 }
 
-/// Answers a handshake, and leaves the socket in `line` if the plugin accepts it.
+/// Answers a handshake, with the socket if the plugin accepts it.
 pub(super) async fn shake_hands(
     plugin: &Arc<PluginActor>,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
     client: std::net::IpAddr,
     line: &Line,
-) -> Response<Body> {
+) -> Response<Content> {
     let Some(accept) = accept_key(request.headers()) else {
         let mut refusal = response::error(
             StatusCode::UPGRADE_REQUIRED,
@@ -84,7 +73,6 @@ pub(super) async fn shake_hands(
             .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
         return refusal;
     };
-    let upgrade = hyper::upgrade::on(&mut request);
     let connection = LAST_CONNECTION.fetch_add(1, Ordering::Relaxed) + 1;
     let request = plugin::Request {
         inner: request.map(|_| Bytes::new()),
@@ -96,12 +84,10 @@ pub(super) async fn shake_hands(
         Ok(SocketAnswer::Accepted(messages, held, accepted)) => {
             let socket = Socket {
                 accepted,
-                upgrade,
                 messages,
                 held,
             };
-            *line.handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
-            switching(accept)
+            switching(accept, socket)
         }
         Ok(SocketAnswer::Refused(answer)) => response::complete(answer),
         Ok(SocketAnswer::Full) => response::full(),
@@ -117,8 +103,8 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
         .flatten()
 }
 
-fn switching(accept: HeaderValue) -> Response<Body> {
-    let mut response = Response::new(Either::Left(Full::default()));
+fn switching(accept: HeaderValue, socket: Socket) -> Response<Content> {
+    let mut response = Response::new(Content::Socket(Box::new(socket)));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     response
         .headers_mut()
@@ -131,30 +117,44 @@ fn switching(accept: HeaderValue) -> Response<Body> {
 }
 
 impl Socket {
-    /// Holds the WebSocket until either side ends it or it is cut.
-    pub(super) async fn run(mut self, plugin: &Arc<PluginActor>, cut: &Notify) {
+    /// Writes the head of the answer and holds the WebSocket until either side ends it or it is cut.
+    pub(super) async fn run<S>(mut self, stream: S, head: &[u8], came: Bytes, plugin: &Arc<PluginActor>, cut: &Notify)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         tokio::select! {
             // Looked at first: nothing is cut in the middle of a call, which is not to be given up for one that was before.
             biased;
             () = cut.notified() => {}
-            () = self.hold(plugin) => {}
+            () = self.hold(stream, head, came, plugin) => {}
         }
+        self.closed(plugin).await;
+    }
+
+    /// Tells the plugin that it is gone.
+    pub(super) async fn closed(self, plugin: &Arc<PluginActor>) {
         let closing = RequestId::new().scope(plugin.socket_closed(*self.accepted));
         if let Err(error) = closing.await {
             tracing::debug!(%error, "saying that a socket is gone");
         }
     }
 
-    async fn hold(&mut self, plugin: &Arc<PluginActor>) {
-        let upgraded = match (&mut self.upgrade).await {
-            Ok(upgraded) => TokioIo::new(upgraded),
-            Err(error) => return tracing::debug!(%error, "a socket's handshake"),
+    async fn hold<S>(&mut self, mut stream: S, head: &[u8], came: Bytes, plugin: &Arc<PluginActor>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let shaken = async {
+            stream.write_all(head).await?;
+            stream.flush().await
         };
+        if let Err(error) = shaken.await {
+            return tracing::debug!(%error, "a socket's handshake");
+        }
         let bytes = plugin.limits().body_bytes;
         let config = WebSocketConfig::default()
             .max_message_size(Some(bytes))
             .max_frame_size(Some(bytes));
-        let mut socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
+        let mut socket = WebSocketStream::from_partially_read(stream, came.into(), Role::Server, Some(config)).await;
         let end = match self.talk(&mut socket, plugin).await {
             Ok(end) => end,
             Err(error) => return tracing::debug!(%error, "a socket"),
@@ -175,7 +175,7 @@ impl Socket {
     /// Carries messages both ways. An error means that the client has gone or broke the protocol.
     async fn talk<S>(&mut self, socket: &mut WebSocketStream<S>, plugin: &Arc<PluginActor>) -> Result<Reason, Error>
     where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin,
     {
         for message in self.messages.drain(..) {
             socket.send(Message::text(message)).await?;

@@ -9,6 +9,9 @@ use friends_chat_tests::{DEADLINE, Harness};
 /// The request that follows. Nothing else here is answered with 405.
 const SECOND: &str = "DELETE /api/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
+/// As `limits.rs` has it.
+const BODY_BYTES: usize = 256 << 10;
+
 /// Everything that comes back, up to the end of the connection.
 fn exchange(harness: &Harness, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(harness.address()).unwrap();
@@ -113,6 +116,19 @@ fn a_body_whose_chunks_are_no_chunks_is_refused_and_the_connection_closed() {
         assert!(answer.contains("broke off"), "{chunks:?}: {answer:?}");
         assert_eq!(answer.matches("HTTP/1.").count(), 1, "{chunks:?}: {answer:?}");
     }
+}
+
+/// What is one byte too many comes with the end of the body, so the rest of the connection could be read.
+#[test]
+fn a_body_that_is_too_large_is_the_last_of_its_connection() {
+    let harness = Harness::start();
+    let chunk = "x".repeat(BODY_BYTES + 1);
+    let head = "POST /api/auth/redeem HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
+    let first = format!("{head}{:x}\r\n{chunk}\r\n0\r\n\r\n", chunk.len());
+    let answer = exchange(&harness, format!("{first}{SECOND}").as_bytes());
+    assert_eq!(status(&answer), "413", "{answer:?}");
+    assert!(answer.to_lowercase().contains("connection: close"), "{answer:?}");
+    assert_eq!(answer.matches("HTTP/1.").count(), 1, "{answer:?}");
 }
 
 /// RFC 9112, section 6.1: the coding counts, and the connection is closed after it, so that nobody who counted by the
