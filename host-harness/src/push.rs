@@ -352,6 +352,10 @@ impl Queue {
         let mut waiting = self.waiting();
         if let Some(frame) = waiting.frames.pop_front() {
             waiting.bytes -= frame.len();
+            if waiting.frames.is_empty() {
+                // Most connections wait for a long time then.
+                waiting.frames = VecDeque::new();
+            }
             return Poll::Ready(Next::Frame(frame));
         }
         if let Some(end) = waiting.end.clone() {

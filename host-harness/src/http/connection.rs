@@ -96,7 +96,8 @@ impl Front {
     }
 }
 
-/// Serves a connection to its end.
+/// Serves a connection to its end. What is needed for a part of its life only is boxed: most of them hold a stream most of
+/// the time.
 pub(super) async fn serve<I>(front: Arc<Front>, stream: I, peer: IpAddr)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -104,32 +105,48 @@ where
     let limits = front.plugin.limits();
     let stream = Patient::new(stream, limits.write);
     if let Some(tls) = &front.tls {
-        let shaken = tokio::select! {
-            shaken = Box::pin(timeout(limits.handshake, tls.accept(stream))) => shaken,
-            () = front.closing() => return,
-        };
-        match shaken {
-            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => {
-                Box::pin(http2(&front, stream, peer)).await;
-            }
-            Ok(Ok(stream)) => http1(&front, stream, Bytes::new(), peer).await,
-            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake"),
-            Err(_) => tracing::debug!("a TLS handshake took too long"),
-        }
-        return;
+        return Box::pin(secure(&front, tls, stream, peer)).await;
     }
+    let Some(begun) = Box::pin(begun(&front, stream)).await else {
+        return;
+    };
+    if begun.is_http2() {
+        return Box::pin(http2(&front, begun, peer)).await;
+    }
+    let (came, stream) = begun.into_parts();
+    http1(&front, stream, came, peer).await;
+}
+
+/// Waits for the first bytes of a connection.
+async fn begun<I>(front: &Front, stream: I) -> Option<Begun<I>>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
     let begun = tokio::select! {
-        begun = timeout(limits.head, Begun::on(stream)) => begun,
-        () = front.closing() => return,
+        begun = timeout(front.plugin.limits().head, Begun::on(stream)) => begun,
+        () = front.closing() => return None,
     };
     match begun {
-        Ok(Ok(stream)) if stream.is_http2() => Box::pin(http2(&front, stream, peer)).await,
-        Ok(Ok(stream)) => {
-            let (came, stream) = stream.into_parts();
-            http1(&front, stream, came, peer).await;
-        }
+        Ok(Ok(begun)) => return Some(begun),
         Ok(Err(error)) => tracing::debug!(%error, "a connection"),
         Err(_) => tracing::debug!("a connection on which nothing came"),
+    }
+    None
+}
+
+async fn secure<I>(front: &Arc<Front>, tls: &Tls, stream: I, peer: IpAddr)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let shaken = tokio::select! {
+        shaken = Box::pin(timeout(front.plugin.limits().handshake, tls.accept(stream))) => shaken,
+        () = front.closing() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => http2(front, stream, peer).await,
+        Ok(Ok(stream)) => http1(front, stream, Bytes::new(), peer).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! buffers meanwhile; this one keeps a socket, a timer and a queue, and has a buffer only while the client does not take what
 //! is written. The head is written here too, so that the first answer is one write with what follows it.
 
+use std::future::poll_fn;
 use std::io::{self, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -93,43 +94,43 @@ impl Stream {
 
     /// Carries it to its end, on a connection from which some bytes have come already. Gives the connection back, and all that
     /// came on it, where another request may follow.
-    pub(super) async fn run<S>(self, mut stream: S, came: Bytes) -> Option<(S, Bytes)>
+    pub(super) fn run<S>(self, stream: S, came: Bytes) -> impl Future<Output = Option<(S, Bytes)>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let now = Instant::now();
-        let hold = self.held.hold();
-        let end = now + hold.life;
-        let every = hold.keep_alive.as_ref().map(|keep_alive| keep_alive.every);
-        let timer = sleep_until(every.map_or(end, |every| end.min(now + every)));
-        tokio::pin!(timer);
-        let form = self.form;
+        let Self { form, held, out } = self;
+        let spoke = Instant::now();
         let mut running = Running {
             form,
-            held: self.held,
-            out: self.out,
+            end: spoke + held.hold().life,
+            held,
+            out,
             written: 0,
             is_flushed: true,
             is_over: false,
-            spoke: now,
-            end,
+            spoke,
+            stream,
             came: came.into(),
         };
-        let ended = std::future::poll_fn(|cx| running.poll(&mut stream, timer.as_mut(), cx)).await;
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a held stream");
-            return None;
+        // No part of this is there twice: there are thousands.
+        async move {
+            let timer = sleep_until(running.next());
+            tokio::pin!(timer);
+            if let Err(error) = poll_fn(|cx| running.poll(timer.as_mut(), cx)).await {
+                tracing::debug!(%error, "a held stream");
+                return None;
+            }
+            if running.form.keeps {
+                return Some((running.stream, running.came.freeze()));
+            }
+            // Either way the connection goes.
+            let _ = Box::pin(timeout(CLOSING, running.stream.shutdown())).await;
+            None
         }
-        if form.keeps {
-            return Some((stream, running.came.freeze()));
-        }
-        // Either way the connection goes.
-        let _ = timeout(CLOSING, stream.shutdown()).await;
-        None
     }
 }
 
-struct Running {
+struct Running<S> {
     form: Form,
     held: Held,
     out: Vec<u8>,
@@ -140,18 +141,16 @@ struct Running {
     spoke: Instant,
     /// When it ends by itself.
     end: Instant,
+    stream: S,
     /// What the client sends ahead.
     came: BytesMut,
 }
 
-impl Running {
+impl<S: AsyncRead + AsyncWrite + Unpin> Running<S> {
     /// Does what there is to do, until its end.
-    fn poll<S>(&mut self, stream: &mut S, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<io::Result<()>>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    fn poll(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            if self.poll_write(stream, cx)?.is_pending() {
+            if self.poll_write(cx)?.is_pending() {
                 // A client that does not take what is written cannot be asked whether it is still there.
                 return self.held.poll_cut(cx.waker()).map(|()| Err(cut()));
             }
@@ -164,11 +163,11 @@ impl Running {
                 continue;
             }
             if timer.as_mut().poll(cx).is_ready() {
-                let next = self.tick();
-                timer.as_mut().reset(next);
+                self.tick();
+                timer.as_mut().reset(self.next());
                 continue;
             }
-            ready!(self.poll_read(stream, cx))?;
+            ready!(self.poll_read(cx))?;
         }
     }
 
@@ -188,21 +187,23 @@ impl Running {
         Ok(())
     }
 
-    /// Writes what has to be said by now, and gives the time of the next.
-    fn tick(&mut self) -> Instant {
+    /// When something is to be said though nothing happens.
+    fn next(&self) -> Instant {
+        let keep_alive = self.held.hold().keep_alive.as_ref();
+        keep_alive.map_or(self.end, |keep_alive| self.end.min(self.spoke + keep_alive.every))
+    }
+
+    /// Says what is to be said by now though nothing happens.
+    fn tick(&mut self) {
         let now = Instant::now();
         if now >= self.end {
             self.finish();
-            return self.end;
-        }
-        let Some(KeepAlive { frame, every }) = &self.held.hold().keep_alive else {
-            return self.end;
-        };
-        if now >= self.spoke + *every {
+        } else if let Some(KeepAlive { frame, every }) = &self.held.hold().keep_alive
+            && now >= self.spoke + *every
+        {
             self.form.put(&mut self.out, frame);
             self.spoke = now;
         }
-        self.end.min(self.spoke + *every)
     }
 
     fn finish(&mut self) {
@@ -211,16 +212,16 @@ impl Running {
     }
 
     /// Writes all that is to be written.
-    fn poll_write<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match ready!(Pin::new(&mut *stream).poll_write(cx, rest))? {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.written += count,
             }
             self.is_flushed = false;
         }
         if !self.is_flushed {
-            ready!(Pin::new(stream).poll_flush(cx))?;
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.is_flushed = true;
         }
         if self.written > 0 {
@@ -231,11 +232,11 @@ impl Running {
     }
 
     /// Reads what the client sends ahead, up to a bound. Is ready, with an error, when the client has gone.
-    fn poll_read<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.came.len() < AHEAD_BYTES {
             let mut bytes = [0; 512];
             let mut buffer = ReadBuf::new(&mut bytes);
-            ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
             if buffer.filled().is_empty() {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
