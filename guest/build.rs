@@ -45,6 +45,7 @@ struct Catalogue {
 }
 
 fn main() {
+    link_small();
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo names the package's directory"));
     let page = root.join("page");
     let card_path = root.join("src/routes/card.html");
@@ -101,6 +102,15 @@ fn main() {
     let english = english.expect("English is there");
     writeln!(table, "];\nstatic ENGLISH: &Language = &ALL[{english}];").expect("a string can be written");
     write_out("languages.in", table.as_bytes());
+}
+
+/// Lets the linker write each reference of the component in as few bytes as it needs. What still has debugging information,
+/// which holds the places of references, cannot be linked so.
+fn link_small() {
+    let says = |name: &str, value: &str| env::var(name).is_ok_and(|said| said == value);
+    if says("CARGO_CFG_TARGET_FAMILY", "wasm") && says("DEBUG", "false") && says("PROFILE", "release") {
+        println!("cargo::rustc-link-arg-cdylib=--compress-relocations");
+    }
 }
 
 /// A script or a style without the lines that only people read: a friend on a slow line would wait for them.
