@@ -20,6 +20,7 @@ pub struct Connection {
     statements: StatementCache,
     handle: Handle,
     steps: Cell<u64>,
+    compiled: Cell<u64>,
 }
 
 impl Connection {
@@ -94,6 +95,7 @@ impl Connection {
             statements: StatementCache::default(),
             handle: Handle::open(file_name)?,
             steps: Cell::default(),
+            compiled: Cell::default(),
         };
         // Exclusive before anything is read: only then does the log need no memory shared with other processes.
         connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
@@ -267,6 +269,11 @@ impl Connection {
         self.steps.get()
     }
 
+    /// How often a single statement was compiled so far, which takes longer than most of them run.
+    pub fn compiled(&self) -> u64 {
+        self.compiled.get()
+    }
+
     /// The row id of the last row inserted through this connection, or 0.
     pub fn last_insert_rowid(&self) -> i64 {
         // SAFETY: the connection is open.
@@ -331,10 +338,15 @@ impl Connection {
         let sql = sql.trim();
         let mut statement = match self.statements.take(sql) {
             Some(statement) => statement,
-            None => self.prepare(sql)?,
+            None => {
+                self.compiled.set(self.compiled.get().saturating_add(1));
+                self.prepare(sql)?
+            }
         };
         let result = work(&mut statement);
         self.steps.set(self.steps.get().saturating_add(statement.take_steps()));
+        self.compiled
+            .set(self.compiled.get().saturating_add(statement.take_recompilations()));
         self.statements.put(statement);
         result
     }

@@ -21,7 +21,23 @@ impl Handle {
         let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), handle.0.as_ptr(), flags, vfs::NAME.as_ptr()) };
         // A handle that failed to open is a handle all the same: it has the message, and is closed on drop.
         handle.check(code)?;
+        handle.keep_plans()?;
         Ok(handle)
+    }
+
+    /// A plan is made once for a statement and not for each value that is bound to it: SQLite would compile those anew whose
+    /// plan might be another one with another value, which takes longer than most of them run.
+    fn keep_plans(&self) -> Result<()> {
+        // SAFETY: the handle is open; this setting takes a number and where to write what it was before, which may be nowhere.
+        let code = unsafe {
+            ffi::sqlite3_db_config(
+                self.get(),
+                ffi::SQLITE_DBCONFIG_ENABLE_QPSG,
+                1 as c_int,
+                ptr::null_mut::<c_int>(),
+            )
+        };
+        self.check(code)
     }
 
     pub(crate) fn get(&self) -> *mut ffi::sqlite3 {

@@ -86,6 +86,13 @@ impl Statement {
         u64::try_from(steps).unwrap_or_default()
     }
 
+    /// Times that SQLite compiled it anew since this was asked last.
+    pub(crate) fn take_recompilations(&mut self) -> u64 {
+        // SAFETY: the statement is live.
+        let times = unsafe { ffi::sqlite3_stmt_status(self.handle, ffi::SQLITE_STMTSTATUS_REPREPARE, 1) };
+        u64::try_from(times).unwrap_or_default()
+    }
+
     /// Binds `values` to the parameters and is ready for the first step.
     pub(crate) fn run<'a>(&'a mut self, values: &'a [Value<'a>]) -> Result<Run<'a>> {
         // SAFETY: the statement is live.

@@ -545,3 +545,21 @@ fn a_second_connection_to_a_database_is_refused_until_the_first_is_gone() {
     drop(first);
     Connection::open("claimed.db").unwrap();
 }
+
+#[test]
+fn a_statement_is_compiled_once_whatever_is_bound_to_it() {
+    let connection = Connection::open("plans.db").unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE entries (id INTEGER PRIMARY KEY, role TEXT NOT NULL, state TEXT NOT NULL);
+             CREATE INDEX queued ON entries (id) WHERE state = 'queued';",
+        )
+        .unwrap();
+    let before = connection.compiled();
+    for state in ["queued", "done", "queued"] {
+        let sql = "SELECT count(*) FROM entries WHERE state = ?1";
+        let found: Option<u32> = connection.query_row(sql, params![state], |row| row.get(0)).unwrap();
+        assert_eq!(found, Some(0));
+    }
+    assert_eq!(connection.compiled() - before, 1);
+}

@@ -60,6 +60,11 @@ pub(crate) unsafe fn sqlite3_open_v2(
     code
 }
 
+/// SQLite's own takes what belongs to each option; this one is enough for those that are switched.
+pub(crate) unsafe fn sqlite3_db_config(_database: *mut sqlite3, _what: c_int, _on: c_int, _was: *mut c_int) -> c_int {
+    SQLITE_OK
+}
+
 pub(crate) unsafe fn sqlite3_close(database: *mut sqlite3) -> c_int {
     if database.is_null() {
         return SQLITE_OK;

@@ -184,8 +184,11 @@ pub(crate) unsafe fn sqlite3_clear_bindings(statement: *mut sqlite3_stmt) -> c_i
     SQLITE_OK
 }
 
-pub(crate) unsafe fn sqlite3_stmt_status(statement: *mut sqlite3_stmt, _what: c_int, _reset: c_int) -> c_int {
-    unsafe { mem::take(&mut (*statement).steps) }
+pub(crate) unsafe fn sqlite3_stmt_status(statement: *mut sqlite3_stmt, what: c_int, _reset: c_int) -> c_int {
+    match what {
+        SQLITE_STMTSTATUS_VM_STEP => unsafe { mem::take(&mut (*statement).steps) },
+        _ => 0,
+    }
 }
 
 pub(crate) unsafe fn sqlite3_bind_parameter_count(statement: *mut sqlite3_stmt) -> c_int {
