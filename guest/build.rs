@@ -22,6 +22,9 @@ use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 use sha2::{Digest as _, Sha256};
 
+#[path = "build/letters.rs"]
+mod letters;
+
 const PAGE: &str = "index.html";
 const WORKER: &str = "sw.js";
 const MANIFEST: &str = "manifest.webmanifest";
@@ -46,11 +49,13 @@ struct Catalogue {
 
 fn main() {
     link_small();
+    write_letters();
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo names the package's directory"));
     let page = root.join("page");
     let card_path = root.join("src/routes/card.html");
     let catalogues = catalogues(&page.join("texts"));
     println!("cargo::rerun-if-changed={}", page.display());
+    println!("cargo::rerun-if-changed=build");
 
     let mut assets = Files::new();
     for path in files(&page) {
@@ -111,6 +116,13 @@ fn link_small() {
     if says("CARGO_CFG_TARGET_FAMILY", "wasm") && says("DEBUG", "false") && says("PROFILE", "release") {
         println!("cargo::rustc-link-arg-cdylib=--compress-relocations");
     }
+}
+
+fn write_letters() {
+    let letters = letters::table();
+    write_out("letters.in", letters.source.as_bytes());
+    write_out("letters.low", &letters.low);
+    write_out("letters.high", &letters.high);
 }
 
 /// A script or a style without the lines that only people read: a friend on a slow line would wait for them.

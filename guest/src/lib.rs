@@ -23,6 +23,7 @@ mod event;
 mod fetcher;
 mod host;
 mod languages;
+mod latin;
 mod markdown;
 mod nickname;
 mod origin;

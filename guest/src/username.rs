@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::latin::latin;
+
 /// Prefix of this channel's user ids.
 pub(crate) const CHANNEL_PREFIX: &str = "friend";
 
@@ -73,7 +75,11 @@ impl Username {
     }
 
     fn nearest(text: &str) -> Self {
-        let latin = deunicode::deunicode_with_tofu(text.trim(), " ").to_ascii_lowercase();
+        Self::from_latin(&latin(text.trim()))
+    }
+
+    /// The nearest to what is in small letters of ASCII already.
+    pub(crate) fn from_latin(latin: &str) -> Self {
         let mut name = String::with_capacity(MAX_CHARS);
         for character in latin.chars() {
             if character.is_ascii_alphanumeric() {
@@ -133,7 +139,9 @@ mod tests {
         assert_eq!(suggestion(""), "friend");
         assert_eq!(suggestion("!!!"), "friend");
         assert_eq!(suggestion(&"B".repeat(40)), "b".repeat(32));
-        assert_ne!(suggestion("王伟"), suggestion("李娜"));
+        assert_eq!(suggestion("王伟"), "wang_wei");
+        assert_eq!(suggestion("Юлия"), "iuliia");
+        assert_eq!(suggestion("김민준"), "gimminjun");
     }
 
     #[test]
