@@ -1,5 +1,5 @@
-//! Embeds every file of the page, with its type, its entity tag and a gzipped form, so that the component
-//! serves them without computing anything. The page itself and the card are made once for each language. The pixel
+//! Embeds every file of the page, with its type and its entity tag, and gzipped, so that the component computes nothing to serve
+//! it to whoever takes that. The page itself and the card are made once for each language. The pixel
 //! icons are drawn from the drawn one, and the page names its files by the version of the whole, so that a file never
 //! meets one of another build.
 
@@ -226,23 +226,21 @@ fn escaped(text: &str) -> String {
 
 /// The `Asset` of this content, whose bytes are put into the output directory under the name `file`.
 fn asset(name: &str, file: &str, content_type: &str, content: &[u8]) -> String {
-    let path = write_out(file, content);
-    // What is compressed already would only be there twice.
-    let gzipped = (content_type != "image/png").then(|| {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(content).expect("memory can be written");
-        let gzipped = encoder.finish().expect("memory can be written");
-        format!(
-            "include_bytes!({:?}).as_slice()",
-            write_out(&format!("{file}.gz"), &gzipped)
-        )
-    });
+    let (form, path) = if content_type == "image/png" {
+        ("Plain", write_out(file, content))
+    } else {
+        ("Gzipped", write_out(&format!("{file}.gz"), &gzipped(content)))
+    };
     let tag = tag([content]);
-    let gzipped = gzipped.map_or("None".to_owned(), |bytes| format!("Some({bytes})"));
     format!(
-        "Asset {{ name: {name:?}, content_type: {content_type:?}, tag: {tag:?}, content: include_bytes!({path:?}), \
-         gzipped: {gzipped} }}"
+        "Asset {{ name: {name:?}, content_type: {content_type:?}, tag: {tag:?}, stored: Stored::{form}(include_bytes!({path:?})) }}"
     )
+}
+
+fn gzipped(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content).expect("memory can be written");
+    encoder.finish().expect("memory can be written")
 }
 
 fn tag<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {

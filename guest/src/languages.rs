@@ -1,7 +1,7 @@
 //! The languages of the page, and which of them a request gets: the one chosen in this browser, else the one its
 //! `Accept-Language` asks for most (RFC 9110, section 12.5.4), else English.
 
-use crate::assets::Asset;
+use crate::assets::{Asset, Stored};
 use crate::cookie;
 use crate::request::Request;
 
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn each_page_says_its_language_and_what_it_names_is_there() {
         for language in &ALL {
-            let page = std::str::from_utf8(language.page.content).unwrap();
+            let page = String::from_utf8(language.page.content().into_owned()).unwrap();
             assert!(page.contains(&format!("<html lang=\"{}\" dir=", language.tag)));
             let named: Vec<&str> = page
                 .split('"')

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, auth, body};
-use crate::assets::{self, Asset};
+use crate::assets::{self, Asset, Stored};
 use crate::config::{DEFAULT_AGENT_NAME, Join};
 use crate::cookie;
 use crate::fetcher;
@@ -91,7 +91,7 @@ pub(super) fn manifest(agent: &str) -> Result<Response, Problem> {
     } else {
         (format!("{agent} · {PRODUCT}"), agent)
     };
-    let text = String::from_utf8_lossy(manifest.content)
+    let text = String::from_utf8_lossy(&manifest.content())
         .replace(NAME_MARK, &serde_json::Value::from(name).to_string())
         .replace(SHORT_NAME_MARK, &serde_json::Value::from(short_name).to_string());
     Ok(Response::new(200, manifest.content_type, text)
@@ -102,7 +102,10 @@ pub(super) fn manifest(agent: &str) -> Result<Response, Problem> {
 
 /// A file, as the client can take it, or nothing where the client has it already.
 pub(super) fn asset(request: &Request, asset: &'static Asset) -> Response {
-    let gzipped = asset.gzipped.filter(|_| accepts_gzip(request));
+    let gzipped = match asset.stored {
+        Stored::Gzipped(gzipped) => Some(gzipped).filter(|_| accepts_gzip(request)),
+        Stored::Plain(_) => None,
+    };
     let tag = if gzipped.is_some() {
         format!("\"{}-gz\"", asset.tag)
     } else {
@@ -117,7 +120,7 @@ pub(super) fn asset(request: &Request, asset: &'static Asset) -> Response {
     } else if let Some(gzipped) = gzipped {
         Response::new(200, asset.content_type, gzipped).with("content-encoding", "gzip")
     } else {
-        Response::new(200, asset.content_type, asset.content)
+        Response::new(200, asset.content_type, asset.content())
     };
     let cache_control = if assets::is_lasting(&request.path) {
         "public, max-age=31536000, immutable"
@@ -154,7 +157,7 @@ pub(super) fn language(service: &Service, request: &Request) -> Result<Response,
 
 fn with_notice(language: &Language, sentence: &str) -> Response {
     let page = &language.page;
-    let content = String::from_utf8_lossy(page.content).replace(NOTICE_MARK, &html_escaped(sentence));
+    let content = String::from_utf8_lossy(&page.content()).replace(NOTICE_MARK, &html_escaped(sentence));
     secured(language, Response::new(200, page.content_type, content))
 }
 
