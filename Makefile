@@ -17,7 +17,7 @@ export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-
 export PATH := $(abspath $(TARGET_DIR))/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test screenshots crashes soak bench fuzz miri deny sbom lint clean setup component fixtures deeds
+.PHONY: help run build test test-hosts screenshots crashes soak bench fuzz miri deny sbom lint clean setup component fixtures deeds
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,6 +33,12 @@ test: build ## Run every test
 	$(CARGO) test --package friends-chat --package wasi-sqlite
 	$(CARGO) test $(WASM) --package friends-chat --package wasi-sqlite
 	$(CARGO) test $(NATIVE)
+
+test-hosts: component ## Play what owner and friend do in Node and in Bun
+	@./setup hosts
+	@FRIENDS_CHAT_COMPONENT=$(abspath $(COMPONENT)) npm --prefix hosts/node run --silent transpile >/dev/null
+	node hosts/play.mjs node hosts/node/host.js
+	node hosts/play.mjs $(TARGET_DIR)/npm/node_modules/.bin/bun hosts/node/host.js
 
 screenshots: build ## Take pictures of each view of the page into target/screenshots/
 	@./setup test
