@@ -57,15 +57,22 @@ pub(crate) fn html_escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            _ => out.push(character),
+            _ => push_html(&mut out, character),
         }
     }
     out
+}
+
+/// Appends a character of a text, or what stands for it where it would begin or end a tag or begin a reference.
+pub(crate) fn push_html(out: &mut String, character: char) {
+    match character {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        _ => out.push(character),
+    }
 }
 
 #[cfg(test)]

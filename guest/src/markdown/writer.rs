@@ -4,6 +4,7 @@
 use pulldown_cmark::{Event, HeadingLevel, LinkType, Tag, TagEnd};
 
 use super::link;
+use crate::text::push_html;
 
 /// The HTML of a text of so many bytes.
 pub(super) fn written<'a>(length: usize, events: impl Iterator<Item = Event<'a>>) -> String {
@@ -60,9 +61,8 @@ impl Writer {
         match tag {
             Tag::Paragraph => self.block("<p>"),
             Tag::Heading { level, .. } => {
-                self.block("<");
-                self.out.push_str(heading(level));
-                self.out.push('>');
+                self.block("");
+                self.open(heading(level));
             }
             Tag::BlockQuote(_) => self.block("<blockquote>\n"),
             Tag::CodeBlock(_) => self.block("<pre><code>"),
@@ -220,15 +220,12 @@ impl Writer {
         let mut characters = text.chars().peekable();
         while let Some(character) = characters.next() {
             match character {
-                '&' => self.out.push_str("&amp;"),
-                '<' => self.out.push_str("&lt;"),
-                '>' => self.out.push_str("&gt;"),
                 '\u{a0}' => self.out.push_str("&nbsp;"),
                 // No HTML has these.
                 '\0' => {}
                 '\r' if characters.peek() == Some(&'\n') => {}
                 '\r' => self.out.push('\n'),
-                _ => self.out.push(character),
+                _ => push_html(&mut self.out, character),
             }
         }
     }
@@ -249,13 +246,10 @@ fn escaped_value(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\u{a0}' => out.push_str("&nbsp;"),
             '\0' => out.push('\u{fffd}'),
-            _ => out.push(character),
+            _ => push_html(&mut out, character),
         }
     }
     out
