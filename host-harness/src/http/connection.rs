@@ -143,7 +143,9 @@ where
         () = front.closing() => return,
     };
     match shaken {
-        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => http2(front, stream, peer).await,
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => {
+            Box::pin(http2(front, stream, peer)).await;
+        }
         Ok(Ok(stream)) => http1(front, stream, Bytes::new(), peer).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),

@@ -48,9 +48,8 @@ pub(super) fn whole(response: plugin::Response) -> Option<Response<Bytes>> {
 }
 
 /// A complete response as it is sent.
-pub(super) fn sent(mut response: Response<Bytes>) -> Response<Content> {
-    response.headers_mut().remove(HOST_CACHE_CONTROL);
-    response.map(Content::Whole)
+pub(super) fn sent(response: Response<Bytes>) -> Response<Content> {
+    without_own(response).map(Content::Whole)
 }
 
 /// A response of the plugin that goes on, or 502 where it broke the contract. One that has no body (RFC 9110, section 6.4.1)
@@ -59,12 +58,15 @@ pub(super) fn going_on(response: plugin::Response, held: Held) -> Response<Conte
     let Some(response) = whole(response) else {
         return unfit();
     };
-    let mut response = sent(response);
-    if !matches!(response.status().as_u16(), 204 | 205 | 304)
-        && let Content::Whole(beginning) = response.body_mut()
-    {
-        *response.body_mut() = Content::Stream(std::mem::take(beginning), held);
+    match response.status().as_u16() {
+        204 | 205 | 304 => sent(response),
+        _ => without_own(response).map(|beginning| Content::Stream(beginning, held)),
     }
+}
+
+/// Without what is said to the harness alone.
+fn without_own(mut response: Response<Bytes>) -> Response<Bytes> {
+    response.headers_mut().remove(HOST_CACHE_CONTROL);
     response
 }
 

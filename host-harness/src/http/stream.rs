@@ -106,7 +106,6 @@ impl Stream {
             held,
             out,
             written: 0,
-            is_flushed: true,
             is_over: false,
             spoke,
             stream,
@@ -135,7 +134,6 @@ struct Running<S> {
     held: Held,
     out: Vec<u8>,
     written: usize,
-    is_flushed: bool,
     is_over: bool,
     /// When something was last written.
     spoke: Instant,
@@ -218,13 +216,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Running<S> {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.written += count,
             }
-            self.is_flushed = false;
-        }
-        if !self.is_flushed {
-            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-            self.is_flushed = true;
         }
         if self.written > 0 {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.out = Vec::new();
             self.written = 0;
         }
