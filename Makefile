@@ -38,7 +38,7 @@ test-hosts: component ## Play what owner and friend do in Node and in Bun
 	@./setup hosts
 	@FRIENDS_CHAT_COMPONENT=$(abspath $(COMPONENT)) npm --prefix hosts/node run --silent transpile >/dev/null
 	node hosts/play.mjs node hosts/node/host.js
-	node hosts/play.mjs $(TARGET_DIR)/npm/node_modules/.bin/bun hosts/node/host.js
+	node hosts/play.mjs $(TARGET_DIR)/bun/node_modules/.bin/bun hosts/node/host.js
 
 screenshots: build ## Take pictures of each view of the page into target/screenshots/
 	@./setup test
