@@ -118,11 +118,46 @@ fn a_great_surplus_is_forgotten_bit_by_bit() {
     assert!((6_900..7_100).contains(&after_one), "{after_one}");
     scenario.plugin.start(&mut scenario.host).unwrap();
     for ticket in 2..8 {
+        scenario.host.now_ms += 100;
         scenario.say(&mut john, "more");
         scenario.answer(ticket, "yes");
     }
     let after_more = count(&mut scenario);
     assert!(after_more < 150, "{after_more}");
+}
+
+#[test]
+fn very_many_friends_are_looked_at_little_by_little() {
+    let file = "forget_many.db";
+    let mut scenario = started(file, &[("historyAge", "1d")]);
+    let mut john = scenario.friend("john");
+    scenario.plugin.stop(&mut scenario.host).unwrap();
+    let connection = Connection::open(file).unwrap();
+    connection
+        .execute_batch(
+            "WITH RECURSIVE number (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM number WHERE n < 100)
+             INSERT INTO friends (id, username, nickname, created_at_ms) SELECT n, 'friend_' || n, 'f', 1 FROM number;
+             INSERT INTO entries (friend_id, role, text, at_ms, state) SELECT id, 'agent', 'old', 1, 'answered' FROM friends",
+        )
+        .unwrap();
+    connection.close().unwrap();
+    let old = |scenario: &mut Scenario| {
+        scenario.plugin.stop(&mut scenario.host).unwrap();
+        let connection = Connection::open(file).unwrap();
+        let count = "SELECT count(*) FROM entries WHERE text = 'old'";
+        let row = |row: &wasi_sqlite::Row<'_>| row.get::<u32>(0);
+        connection.query_row(count, params![], row).unwrap().unwrap()
+    };
+    scenario.plugin.start(&mut scenario.host).unwrap();
+    for _ in 0..3 {
+        scenario.say(&mut john, "at the same time");
+    }
+    assert_eq!(old(&mut scenario), 80);
+    scenario.plugin.start(&mut scenario.host).unwrap();
+    scenario.say(&mut john, "one");
+    scenario.host.now_ms += 100;
+    scenario.say(&mut john, "later");
+    assert_eq!(old(&mut scenario), 60);
 }
 
 #[test]
@@ -210,4 +245,18 @@ fn a_file_of_the_first_version_is_brought_up_to_date() {
         row("SELECT expires_at_ms - at_ms FROM entries WHERE role = 'nudge'"),
         30 * DAY_MS
     );
+
+    // What an entry may be is looked at with each that is written, and costs no table of its own.
+    let insert = |state| {
+        format!("INSERT INTO entries (friend_id, role, text, at_ms, state) VALUES (1, 'agent', 'text', 1, '{state}')")
+    };
+    let steps = connection
+        .query(&format!("EXPLAIN {}", insert("answered")), params![], |row| {
+            row.get::<String>(1)
+        })
+        .unwrap();
+    assert!(steps.iter().any(|step| step == "IdxInsert"));
+    assert!(!steps.iter().any(|step| step == "OpenEphemeral"), "{steps:?}");
+    assert!(connection.execute(&insert("lost"), params![]).is_err());
+    assert!(connection.execute(&insert("answered"), params![]).is_ok());
 }

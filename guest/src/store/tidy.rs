@@ -17,8 +17,10 @@ const MIN_SURPLUS: u32 = 32;
 /// Pages given back to the file system at a time, so that no call lasts long.
 const PAGES_AT_A_TIME: u32 = 500;
 
-/// Friends looked at in one call.
+/// Friends looked at in one call, which takes a few hundred microseconds where there is nothing to forget.
 const FRIENDS_AT_A_TIME: u32 = 20;
+/// Milliseconds between two such calls: with very many friends and messages the look takes its time, not everybody else's.
+const PAUSE_MS: i64 = 100;
 /// Entries forgotten in one call; the rest has its turn with the next.
 const ENTRIES_AT_A_TIME: u32 = 2_000;
 
@@ -29,6 +31,8 @@ pub(super) struct Growth {
     looked_ms: Option<i64>,
     /// The friend after whom it goes on.
     next_after: Option<i64>,
+    /// When it was last at some friends.
+    went_on_ms: i64,
 }
 
 impl Growth {
@@ -45,13 +49,29 @@ impl Growth {
 
     /// Begins another look at everybody if it is time.
     fn look(&mut self, now_ms: i64) {
-        // Before that time the clock was set back.
-        let is_soon = |looked_ms: i64| (looked_ms..looked_ms.saturating_add(LOOK_EVERY_MS)).contains(&now_ms);
-        if !self.looked_ms.is_some_and(is_soon) {
+        if !self
+            .looked_ms
+            .is_some_and(|at_ms| is_soon(at_ms, LOOK_EVERY_MS, now_ms))
+        {
             self.looked_ms = Some(now_ms);
             self.next_after = Some(0);
         }
     }
+
+    /// The friend after whom the look goes on, if it does now.
+    fn go_on(&mut self, now_ms: i64) -> Option<i64> {
+        let next_after = self.next_after?;
+        if is_soon(self.went_on_ms, PAUSE_MS, now_ms) {
+            return None;
+        }
+        self.went_on_ms = now_ms;
+        Some(next_after)
+    }
+}
+
+/// Whether a time has not passed since then. If then is to come, the clock was set back.
+fn is_soon(then_ms: i64, time_ms: i64, now_ms: i64) -> bool {
+    (then_ms..then_ms.saturating_add(time_ms)).contains(&now_ms)
 }
 
 impl Store {
@@ -64,7 +84,7 @@ impl Store {
             friends.push(friend_id);
         }
         self.growth.look(now_ms);
-        let tidied = self.next_friends().and_then(|next| {
+        let tidied = self.next_friends(now_ms).and_then(|next| {
             friends.extend(next);
             if friends.is_empty() {
                 return Ok(0);
@@ -99,8 +119,8 @@ impl Store {
     }
 
     /// The friends whose turn it is to be looked at.
-    fn next_friends(&mut self) -> Result<Vec<i64>, StoreError> {
-        let Some(after) = self.growth.next_after else {
+    fn next_friends(&mut self, now_ms: i64) -> Result<Vec<i64>, StoreError> {
+        let Some(after) = self.growth.go_on(now_ms) else {
             return Ok(Vec::new());
         };
         let friends: Vec<i64> = self.read("looking for old entries", |connection| {
