@@ -10,6 +10,7 @@
 )]
 
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use friends_chat_tests::{Data, Friend, Harness, Process, Signal};
 use serde_json::json;
@@ -69,6 +70,36 @@ fn no_answer_leaves_before_the_disk_has_what_it_tells_of() {
     }
     assert_eq!(answers, 20, "{}", seen.join("\n"));
     assert!(syncs >= 30, "a message, its answer and a nickname each: {syncs}");
+}
+
+#[test]
+fn the_pieces_of_an_answer_wait_for_the_disk_together() {
+    let harness = Data::new().serve(&["--agent", "echo:0ms"]);
+    let (john, mary) = (harness.friend("john"), harness.friend("mary"));
+    let slow = ["--trace=fdatasync", "--inject=fdatasync:delay_enter=20000"];
+    let Some(tracer) = trace(&harness, &slow) else {
+        return;
+    };
+    const MESSAGES: usize = 10;
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                number += 1;
+                let renamed = mary.post("/api/nickname", &json!({ "nickname": format!("Mary {number}") }));
+                assert_eq!(renamed.status, 200);
+            }
+        });
+        for number in 0..MESSAGES {
+            assert_eq!(say(&john, &number.to_string()), 200);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let seen = detach(tracer);
+    let syncs = seen.iter().filter(|line| line.contains("fdatasync(")).count();
+    // The one being made when a message comes, its own, and its answer's.
+    assert!(syncs <= MESSAGES * 3 + 2, "{syncs}");
 }
 
 #[test]

@@ -15,10 +15,9 @@ use super::bindings::Plugin;
 use super::counts::{Cause, Counts, Kind};
 use super::directory::Directory;
 use super::effects::Effects;
-use super::group::{Group, commit_soon, synced};
+use super::group::{Group, Waits, commit_soon, synced};
 use super::health::Health;
 use super::imports::State;
-use super::memory::Writing;
 use super::slot::{Running, Slot, Syncing};
 use super::syncs::Making;
 use super::{CallError, Generation, Grants, Instance, Program};
@@ -221,7 +220,7 @@ impl PluginActor {
         let (stopped, effects) = stopped?;
         let writing = effects.release(self);
         stopped.map_err(CallError::Channel)?;
-        written(writing).await
+        Waits::ForNotes(writing).end().await
     }
 
     /// Starts a new instance soon after one is lost: what was being answered must not wait for the next visitor.
@@ -264,32 +263,38 @@ impl PluginActor {
         make: impl AsyncFnOnce(Call<'_>) -> wasmtime::Result<R>,
         settle: impl FnOnce(R) -> T,
     ) -> Result<T, CallError> {
-        let (settled, lasting) = {
-            let mut slot = self.slot.lock().await;
-            self.ensure_running(&mut slot).await?;
-            slot.let_changes_wait();
-            let (settled, effects) = self.enter(&mut slot, kind, make, settle).await?;
-            let lasting = if slot.is_open() {
-                let lasting = slot.group.join(effects);
-                if slot.group.len() >= self.limits.calls_per_commit {
-                    self.make_lasting(&mut slot).await?;
-                } else if slot.group.len() == 1 && slot.syncing.is_none() {
-                    commit_soon(self);
-                }
-                lasting
-            } else if let Some(syncing) = &mut slot.syncing {
-                // It may tell of what is not lasting yet.
-                syncing.group.join(effects)
-            } else {
-                let writing = effects.release(self);
-                drop(slot);
-                written(writing).await?;
-                return Ok(settled);
-            };
-            (settled, lasting)
-        };
-        lasting.await.map_err(|_| CallError::Trapped)??;
+        let (settled, waits) = self.call_ahead(kind, make, settle).await?;
+        waits.end().await?;
         Ok(settled)
+    }
+
+    /// Makes one call as [`PluginActor::call`] does, without waiting for what is not lasting yet: another may follow
+    /// it, whose effects are released after its own.
+    pub(super) async fn call_ahead<R, T>(
+        self: &Arc<Self>,
+        kind: Kind,
+        make: impl AsyncFnOnce(Call<'_>) -> wasmtime::Result<R>,
+        settle: impl FnOnce(R) -> T,
+    ) -> Result<(T, Waits), CallError> {
+        let mut slot = self.slot.lock().await;
+        self.ensure_running(&mut slot).await?;
+        slot.let_changes_wait();
+        let (settled, effects) = self.enter(&mut slot, kind, make, settle).await?;
+        let waits = if slot.is_open() {
+            let lasting = slot.group.join(effects);
+            if slot.group.len() >= self.limits.calls_per_commit {
+                self.make_lasting(&mut slot).await?;
+            } else if slot.group.len() == 1 && slot.syncing.is_none() {
+                commit_soon(self);
+            }
+            Waits::ForDisk(lasting)
+        } else if let Some(syncing) = &mut slot.syncing {
+            // It may tell of what is not lasting yet.
+            Waits::ForDisk(syncing.group.join(effects))
+        } else {
+            Waits::ForNotes(effects.release(self))
+        };
+        Ok((settled, waits))
     }
 
     /// Number of calls whose changes are not lasting yet.
@@ -443,7 +448,7 @@ impl PluginActor {
                 self.health.send_modify(Health::running);
                 slot.serve();
                 self.counts.starts.one();
-                written(effects.release(self)).await
+                Waits::ForNotes(effects.release(self)).end().await
             }
             (Err(error), _) => {
                 let error = CallError::Channel(error);
@@ -571,13 +576,5 @@ impl PluginActor {
             self.health.send_modify(|health| health.lost(slot.strikes, pause, why));
         }
         self.lost.notify_one();
-    }
-}
-
-/// Waits until what a call has asked for is written.
-async fn written(writing: Option<Writing>) -> Result<(), CallError> {
-    match writing {
-        Some(writing) => writing.done().await,
-        None => Ok(()),
     }
 }

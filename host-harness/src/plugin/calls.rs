@@ -18,6 +18,10 @@ use crate::push::{Full, Held, Hold, KeepAlive, PushHub};
 /// Shortest time between two keep-alive frames, as the contract says.
 const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
+/// Calls that may wait for the disk when a piece of an answer follows them without waiting: more pieces come more slowly
+/// than memory fills.
+const MOST_AHEAD: usize = 256;
+
 /// Number of a WebSocket, never used twice while the harness runs.
 pub type Connection = u64;
 
@@ -124,6 +128,29 @@ impl PluginActor {
         )
         .await?
         .map_err(CallError::Channel)
+    }
+
+    /// Hands over what the agent does. Returns when it is lasting, or, as long as more is to come, when it is taken: the
+    /// pieces of an answer do not wait for the disk one by one.
+    async fn on_agent_event(self: &Arc<Self>, ticket: Ticket, event: Event) -> Result<(), CallError> {
+        let is_last = matches!(event, Event::Done | Event::Failed(_));
+        let event = AgentEvent::from(event);
+        let (taken, waits) = self
+            .call_ahead(
+                Kind::Event,
+                async |call| {
+                    call.plugin
+                        .tinyclaw_plugin_channel()
+                        .call_on_agent_event(call.store, ticket, &event)
+                        .await
+                },
+                |result| result,
+            )
+            .await?;
+        if is_last || waits.before() >= MOST_AHEAD {
+            waits.end().await?;
+        }
+        taken.map_err(CallError::Channel)
     }
 
     /// The latest messages of a user, oldest first.
@@ -353,20 +380,7 @@ impl From<&Request> for wit::Request {
 
 impl Events for PluginActor {
     async fn event(self: &Arc<Self>, ticket: Ticket, event: Event) -> bool {
-        let event = AgentEvent::from(event);
-        let result = self
-            .call(
-                Kind::Event,
-                async |call| {
-                    call.plugin
-                        .tinyclaw_plugin_channel()
-                        .call_on_agent_event(call.store, ticket, &event)
-                        .await
-                },
-                |result| result,
-            )
-            .await;
-        match result.and_then(|taken| taken.map_err(CallError::Channel)) {
+        match self.on_agent_event(ticket, event).await {
             Ok(()) => true,
             Err(CallError::Channel(ChannelError::UnknownTicket)) => false,
             // The message stays in the plugin's log as not answered, and is enqueued again by its next start.

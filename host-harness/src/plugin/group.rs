@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::CallError;
 use super::actor::PluginActor;
 use super::effects::Effects;
+use super::memory::Writing;
 use super::syncs::Making;
 
 /// The calls that wait, in order.
@@ -22,15 +23,46 @@ struct Member {
     lasting: oneshot::Sender<Result<(), CallError>>,
 }
 
-/// Ready when a call's changes are lasting; an error when they never will be.
-pub(super) type Lasting = oneshot::Receiver<Result<(), CallError>>;
+/// A place in a group.
+pub(super) struct Lasting {
+    /// Ready when the call's changes are lasting; an error when they never will be.
+    waits: oneshot::Receiver<Result<(), CallError>>,
+    /// Calls before it in the group.
+    before: usize,
+}
+
+/// What is to happen before a call is answered.
+pub(super) enum Waits {
+    ForDisk(Lasting),
+    ForNotes(Option<Writing>),
+}
+
+impl Waits {
+    /// Calls before it that wait for the same.
+    pub(super) fn before(&self) -> usize {
+        match self {
+            Self::ForDisk(lasting) => lasting.before,
+            Self::ForNotes(_) => 0,
+        }
+    }
+
+    /// Waits for it.
+    pub(super) async fn end(self) -> Result<(), CallError> {
+        match self {
+            Self::ForDisk(lasting) => lasting.waits.await.map_err(|_| CallError::Trapped)?,
+            Self::ForNotes(Some(writing)) => writing.done().await,
+            Self::ForNotes(None) => Ok(()),
+        }
+    }
+}
 
 impl Group {
     /// Adds a call that has returned.
     pub(super) fn join(&mut self, effects: Effects) -> Lasting {
         let (lasting, waits) = oneshot::channel();
+        let before = self.0.len();
         self.0.push(Member { effects, lasting });
-        waits
+        Lasting { waits, before }
     }
 
     pub(super) fn len(&self) -> usize {
