@@ -6,6 +6,7 @@ COMPONENT := $(TARGET_DIR)/wasm32-wasip2/component/friends_chat.wasm
 DEEDS := $(TARGET_DIR)/wasm32-wasip2/debug/examples/deeds.wasm
 HARNESS := $(TARGET_DIR)/debug/host-harness
 WASM := --target wasm32-wasip2
+GUEST := --package friends-chat --package channel-plugin --package wasi-sqlite
 # Always together: another choice of packages is another choice of features, and Wasmtime would be compiled again.
 NATIVE := --package host-harness --package friends-chat-tests --package wasm-runner
 # What `make fuzz` looks at, and how long at each.
@@ -30,8 +31,8 @@ build: component fixtures deeds ## Build the component, the harness and the host
 
 test: build ## Run every test
 	@./setup test
-	$(CARGO) test --package friends-chat --package wasi-sqlite
-	$(CARGO) test $(WASM) --package friends-chat --package wasi-sqlite
+	$(CARGO) test $(GUEST)
+	$(CARGO) test $(WASM) $(GUEST)
 	$(CARGO) test $(NATIVE)
 
 test-hosts: component ## Play what owner and friend do in Node and in Bun
@@ -100,7 +101,7 @@ lint: setup ## Check format and lints
 	$(CARGO) fmt --check --manifest-path tests/fixtures/Cargo.toml
 	@$(MAKE) --no-print-directory component
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
-	$(CARGO) clippy $(WASM) --package friends-chat --package wasi-sqlite --all-targets -- --deny warnings
+	$(CARGO) clippy $(WASM) $(GUEST) --all-targets -- --deny warnings
 
 clean: ## Remove what was built; the data stays
 	$(CARGO) clean

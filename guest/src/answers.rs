@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use channel_plugin::Ticket;
+
 use crate::entry::State;
-use crate::host::Ticket;
 
 /// Most bytes of one answer. An agent that says more has lost its way; its words are kept in memory until
 /// they are complete.

@@ -1,8 +1,8 @@
 //! One feed, several transports: the one place where events become frames and go to those who listen.
 
+use channel_plugin::{CloseReason, Host, PublishError, Response};
+
 use crate::event::{EndReason, Event};
-use crate::host::{CloseReason, Host, PublishError};
-use crate::response::Response;
 use crate::sse;
 use crate::topic::{Topic, Wire};
 

@@ -78,7 +78,7 @@ impl CodeKey {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::random::Random;
+    use channel_plugin::Random;
 
     #[test]
     fn a_code_reads_well_and_uses_the_whole_alphabet() {
@@ -116,7 +116,7 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::random::Random;
+    use channel_plugin::Random;
 
     /// What is drawn, by `every_code_drawn_is_well_formed`.
     const CODE: &str = "[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}";

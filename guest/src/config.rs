@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use channel_plugin::{Host, Unreadable, is_disruptive};
+
 use crate::base_url::BaseUrl;
-use crate::host::{Host, Unreadable};
 use crate::retention::Retention;
-use crate::text::is_disruptive;
 
 const ENABLED: &str = "channels.friends.enabled";
 const PORT: &str = "channels.friends.port";

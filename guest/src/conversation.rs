@@ -1,13 +1,13 @@
 //! What is said: a friend's message into the queue and the log, the agent's answer out of the queue into the log
 //! and to everybody who listens, and nudges.
 
+use channel_plugin::{AgentEvent, EnqueueError, Host, Response, Ticket, Urgency};
+
 use crate::answers::{MAX_OPEN_PER_FRIEND, Phase};
 use crate::entry::{Entry, State};
 use crate::event::Event;
-use crate::host::{EnqueueError, Host, Ticket, Urgency};
 use crate::markdown;
 use crate::rates::{Act, TooOften};
-use crate::response::Response;
 use crate::service::Service;
 use crate::store::{NewNudge, Open, Session, StoreError};
 use crate::topic::Topic;
@@ -48,17 +48,6 @@ pub(crate) enum SayError {
     Refused(String),
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// What the agent does about a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum AgentEvent {
-    Started,
-    Status(String),
-    Delta(String),
-    Restarted,
-    Done,
-    Failed(String),
 }
 
 /// An event of the agent that came to nothing.

@@ -1,7 +1,8 @@
 //! The cookies of the session and of the language: reading them from a request and writing them to a response.
 
+use channel_plugin::Request;
+
 use crate::languages::{self, Language};
-use crate::request::Request;
 use crate::token::Token;
 
 const NAME: &str = "tc_friend_session";

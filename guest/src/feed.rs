@@ -1,10 +1,11 @@
 //! What a page that connects is told first: who it is for, what it missed, and the answers being made. The same
 //! for an event stream and a WebSocket.
 
+use channel_plugin::Host;
+
 use crate::broadcast;
 use crate::entry::{Entry, Role, State};
 use crate::event::{Activity, Event};
-use crate::host::Host;
 use crate::markdown;
 use crate::rates::{Act, TooOften};
 use crate::service::Service;

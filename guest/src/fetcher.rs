@@ -1,7 +1,7 @@
 //! Who opens an invite link: a person's browser or a plain client, or a program that only looks, such as a
 //! messenger that makes a preview card. Only the first may spend the code.
 
-use crate::request::Request;
+use channel_plugin::Request;
 
 /// Parts of user agents, in lower case, of the messengers, mail gateways and scanners that fetch links
 /// which people send each other.

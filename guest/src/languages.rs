@@ -1,9 +1,10 @@
 //! The languages of the page, and which of them a request gets: the one chosen in this browser, else the one its
 //! `Accept-Language` asks for most (RFC 9110, section 12.5.4), else English.
 
+use channel_plugin::Request;
+
 use crate::assets::{Asset, Stored};
 use crate::cookie;
-use crate::request::Request;
 
 /// A language with what the server itself says in it.
 #[derive(Debug, PartialEq, Eq)]

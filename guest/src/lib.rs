@@ -1,13 +1,13 @@
 //! Friends Chat: a web chat for the friends of an agent's owner, by invite. A component that decides
 //! everything about friends and does nothing by itself: the host holds connections and runs the agent.
 //!
-//! In the order a request travels: `door` (the component's exports), `router`, `routes` and `tools`, the domain
+//! In the order a request travels: `door` (what of the contract is done by what), `router`, `routes` and `tools`, the domain
 //! (names, codes, sessions, answers), `store`, and the frames that go out (`event`, `sse`, `broadcast`).
 
-// Outside a component the doors do not exist, and with them much that only they use.
+// Outside a component the door does not exist, and with them much that only they use.
 #![cfg_attr(
     not(all(target_family = "wasm", not(test))),
-    allow(dead_code, reason = "used by the doors, which exist in a component only")
+    allow(dead_code, reason = "used by the door, which exists in a component only")
 )]
 
 mod answers;
@@ -21,17 +21,13 @@ mod cookie;
 mod entry;
 mod event;
 mod fetcher;
-mod host;
 mod languages;
 mod latin;
 mod markdown;
 mod nickname;
 mod origin;
 mod qr;
-mod random;
 mod rates;
-mod request;
-mod response;
 mod retention;
 mod router;
 mod sse;
@@ -67,23 +63,3 @@ mod door;
 mod scenario;
 #[cfg(test)]
 mod testing;
-
-#[cfg(all(target_family = "wasm", not(test)))]
-mod bindings {
-    #![allow(
-        missing_docs,
-        unsafe_code,
-        unreachable_pub,
-        clippy::all,
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        clippy::todo,
-        reason = "generated"
-    )]
-    wit_bindgen::generate!({ path: "../wit", world: "channel-plugin", generate_all });
-
-    use super::door::Component;
-    export!(Component with_types_in self);
-}

@@ -1,7 +1,7 @@
 //! Nicknames: what a friend is called on the page and in the owner's list. Any script and any symbol, but one
 //! line that cannot change the meaning of what stands around it.
 
-use crate::text::is_disruptive;
+use channel_plugin::is_disruptive;
 
 /// Most characters, so that a list and a page's header stay readable.
 const MAX_CHARS: usize = 64;

@@ -1,7 +1,8 @@
 //! Telling a friend who is not looking that there is something new. A page that is open does it by itself; browsers
 //! without one are woken by the host. Nothing of the conversation leaves with that.
 
-use crate::host::{Host, Terms, Urgency, WakeError};
+use channel_plugin::{Host, Terms, Urgency, WakeError};
+
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::topic::{Topic, Wire};

@@ -1,7 +1,8 @@
 //! Where a request comes from: a state change asked for by another site is refused, whatever cookie it carries.
 
+use channel_plugin::Request;
+
 use crate::base_url::BaseUrl;
-use crate::request::Request;
 
 /// Whether a request may change something.
 ///

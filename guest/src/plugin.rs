@@ -1,14 +1,12 @@
 //! The plugin's life: not started, switched off, or running. The doors call in here and nothing else does.
 
+use channel_plugin::{AgentEvent, Host, Opening, Request, Response, Ticket, is_disruptive};
+
 use crate::config::Settings;
-use crate::conversation::{AgentEvent, AgentEventError, Delivered};
+use crate::conversation::{AgentEventError, Delivered};
 use crate::entry::Entry;
 use crate::event::EndReason;
-use crate::host::{Host, Ticket};
-use crate::request::Request;
-use crate::response::Response;
 use crate::service::{OpenError, Service};
-use crate::socket::Opening;
 use crate::store::{Condition, FILE, NewNudge, StoreError, condition_of};
 use crate::tools::{self, ToolError};
 use crate::topic::Topic;
@@ -180,7 +178,7 @@ impl Plugin {
             ));
         }
         let source_chars = source.chars().count();
-        if !(1..=MAX_SOURCE_CHARS).contains(&source_chars) || source.chars().any(crate::text::is_disruptive) {
+        if !(1..=MAX_SOURCE_CHARS).contains(&source_chars) || source.chars().any(is_disruptive) {
             return Err(CallError::Invalid("source must be one line of 1 to 64 characters"));
         }
         Ok(service.nudge(

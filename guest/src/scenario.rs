@@ -20,13 +20,10 @@ mod sign_in;
 mod together;
 mod tools;
 
+use channel_plugin::{AgentEvent, Request, Response, Ticket};
 use serde_json::{Value, json};
 
-use crate::conversation::AgentEvent;
-use crate::host::Ticket;
 use crate::plugin::Plugin;
-use crate::request::Request;
-use crate::response::Response;
 use crate::testing::FakeHost;
 
 /// A plugin on a file of its own, with a host that remembers.

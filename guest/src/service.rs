@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use channel_plugin::{Host, Request, Unreadable};
 use rand_core::Rng as _;
 
 use crate::answers::Answers;
@@ -9,9 +10,7 @@ use crate::attempts::Attempts;
 use crate::code::{Code, CodeKey};
 use crate::config::{Settings, SettingsError};
 use crate::event::EndReason;
-use crate::host::{Host, Unreadable};
 use crate::rates::Rates;
-use crate::request::Request;
 use crate::store::{Invite, InviteKind, Open, Session, Store, StoreError, Terms};
 use crate::topic::Topic;
 use crate::username::user_id;

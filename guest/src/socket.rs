@@ -1,29 +1,19 @@
 //! The feed over a WebSocket, with messages, stop and seen in the other direction. The same events and the same
 //! rules as over HTTP; only the framing differs.
 
+use channel_plugin::{Hold, Host, Opening, Request};
 use serde::Deserialize;
 
 use crate::event::{EndReason, Event};
-use crate::host::Host;
-use crate::request::Request;
-use crate::response::{Hold, Response};
 use crate::routes::stream::{HEARTBEAT_MS, LIFE_MS, resume_point};
 use crate::routes::{self, Problem};
 use crate::service::Service;
 use crate::store::Session;
-use crate::topic::{Topic, Wire};
+use crate::topic::{self, Topic, Wire};
 use crate::{broadcast, origin};
 
 const PATH: &str = "/api/socket";
 const HEARTBEAT: &str = r#"{"type":"heartbeat"}"#;
-
-/// What is decided about a handshake.
-pub(crate) enum Opening {
-    /// Let in, with the first messages.
-    Accepted(Hold, Vec<String>),
-    /// Answered with this instead.
-    Refused(Response),
-}
 
 /// What a client may say.
 #[derive(Deserialize)]
@@ -72,17 +62,13 @@ impl Service {
             .map(|line| line.json)
             .collect();
         self.sockets.insert(connection, session.id);
-        let hold = Hold {
-            wire: Wire::Socket,
-            topics: vec![
-                Topic::Friend(session.friend_id),
-                Topic::Session(session.id),
-                Topic::Socket(connection),
-                Topic::All,
-            ],
-            keep_alive: Some((HEARTBEAT, HEARTBEAT_MS)),
-            life_ms: LIFE_MS,
-        };
+        let topics = [
+            Topic::Friend(session.friend_id),
+            Topic::Session(session.id),
+            Topic::Socket(connection),
+            Topic::All,
+        ];
+        let hold = topic::hold(Wire::Socket, &topics, Some((HEARTBEAT, HEARTBEAT_MS)), LIFE_MS);
         Ok((hold, messages))
     }
 

@@ -5,11 +5,10 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use crate::host::{
-    CloseReason, EnqueueError, Host, MemoryError, PublishError, Subscription, Terms, Ticket, Unreadable, WakeError,
+use channel_plugin::{
+    CloseReason, EnqueueError, Host, MemoryError, PublishError, Random, Response, Subscription, Terms, Ticket,
+    Unreadable, WakeError,
 };
-use crate::random::Random;
-use crate::response::Response;
 
 thread_local! {
     static DRAWN: Cell<u64> = const { Cell::new(1) };

@@ -3,15 +3,7 @@
 
 use std::fmt::Write as _;
 
-/// Whether a character could end a line, hide, or turn the direction of what stands around it.
-pub(crate) fn is_disruptive(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
-}
+use channel_plugin::is_disruptive;
 
 /// The text in quotation marks, as a JSON string that holds no disruptive character and means nothing to Markdown,
 /// so that it looks the same where it is rendered.

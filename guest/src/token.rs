@@ -58,7 +58,7 @@ impl fmt::Debug for Token {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::random::Random;
+    use channel_plugin::Random;
 
     #[test]
     fn a_token_is_64_hex_characters_and_parses_back() {

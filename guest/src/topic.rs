@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use channel_plugin::{Hold, HoldMode, KeepAlive};
+
 /// What a connection listens to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Topic {
@@ -50,5 +52,22 @@ impl fmt::Display for Topic {
             Self::Answer(id) => write!(formatter, "answer/{id}"),
             Self::Socket(id) => write!(formatter, "socket/{id}"),
         }
+    }
+}
+
+/// The terms on which a connection listens to topics in one form: what is written while nothing happens and how often in
+/// milliseconds, and the milliseconds after which it ends.
+pub(crate) fn hold(wire: Wire, topics: &[Topic], keep_alive: Option<(&str, u32)>, life_ms: u32) -> Hold {
+    Hold {
+        mode: match wire {
+            Wire::Stream | Wire::Socket => HoldMode::Stream,
+            Wire::Json => HoldMode::Response,
+        },
+        topics: topics.iter().map(|topic| topic.name(wire)).collect(),
+        keep_alive: keep_alive.map(|(frame, every_ms)| KeepAlive {
+            frame: frame.as_bytes().to_vec(),
+            every_ms,
+        }),
+        life_ms,
     }
 }

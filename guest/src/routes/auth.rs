@@ -1,17 +1,15 @@
 //! Signing in and out, and what a friend may change of themselves.
 
+use channel_plugin::{Host, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{Done, Problem, body, signed_in};
 use crate::broadcast;
 use crate::cookie;
 use crate::event::{EndReason, Event};
-use crate::host::Host;
 use crate::nickname::Nickname;
 use crate::qr::{self, Drawing};
 use crate::rates::Act;
-use crate::request::Request;
-use crate::response::Response;
 use crate::service::Service;
 use crate::store::{Friend, InviteKind, Redemption, Session};
 use crate::token::Token;

@@ -1,5 +1,6 @@
 //! Saying something to the agent, and stopping its answer.
 
+use channel_plugin::{Host, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use super::auth::Nothing;
@@ -8,14 +9,11 @@ use crate::broadcast;
 use crate::conversation::{AGENT_FAILED, Said};
 use crate::entry::State;
 use crate::event::Event;
-use crate::host::Host;
-use crate::request::Request;
-use crate::response::{Hold, Response};
 use crate::routes::stream::event_stream;
 use crate::service::Service;
 use crate::sse;
 use crate::store::Session;
-use crate::topic::{Topic, Wire};
+use crate::topic::{self, Topic, Wire};
 
 /// Milliseconds between comments on a silent stream: below every proxy's idle limit.
 const KEEP_ALIVE_MS: u32 = 10_000;
@@ -101,12 +99,8 @@ fn streamed(service: &Service, session: &Session, said: &Said) -> Result<Respons
         for content in broadcast::pieces(text) {
             push(Event::Text { message: None, content });
         }
-        let hold = Hold {
-            wire: Wire::Stream,
-            topics: topics(session, message_id),
-            keep_alive: Some((sse::COMMENT, KEEP_ALIVE_MS)),
-            life_ms: LIFE_MS,
-        };
+        let keep_alive = Some((sse::COMMENT, KEEP_ALIVE_MS));
+        let hold = topic::hold(Wire::Stream, &topics(session, message_id), keep_alive, LIFE_MS);
         return Ok(event_stream(body).held(hold));
     }
     if said.state == State::Failed {
@@ -129,12 +123,7 @@ fn streamed(service: &Service, session: &Session, said: &Said) -> Result<Respons
 /// The answer as one object, given when it is complete.
 fn whole(service: &Service, session: &Session, said: &Said) -> Result<Response, Problem> {
     if said.state.is_open() {
-        let hold = Hold {
-            wire: Wire::Json,
-            topics: topics(session, said.message_id),
-            keep_alive: None,
-            life_ms: LIFE_MS,
-        };
+        let hold = topic::hold(Wire::Json, &topics(session, said.message_id), None, LIFE_MS);
         return Ok(Response::error(503, ENDED_EARLY).held(hold));
     }
     if said.state == State::Failed {
@@ -144,8 +133,8 @@ fn whole(service: &Service, session: &Session, said: &Said) -> Result<Response, 
     Ok(whole_answer(reply.as_ref().map_or("", |reply| &reply.text)))
 }
 
-fn topics(session: &Session, message_id: i64) -> Vec<Topic> {
-    vec![Topic::Answer(message_id), Topic::Session(session.id), Topic::All]
+fn topics(session: &Session, message_id: i64) -> [Topic; 3] {
+    [Topic::Answer(message_id), Topic::Session(session.id), Topic::All]
 }
 
 const fn yes() -> bool {

@@ -1,13 +1,11 @@
 //! What was said before, in pages, and the mark of what was seen.
 
+use channel_plugin::{Host, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{Done, Problem, body, number, signed_in};
 use crate::entry::{Entry, Role, State};
-use crate::host::Host;
 use crate::markdown;
-use crate::request::Request;
-use crate::response::Response;
 use crate::service::Service;
 
 const DEFAULT_LIMIT: u32 = 50;

@@ -1,6 +1,8 @@
 //! The routes: each turns a request into a response, and everything that can be wrong with a request into one
 //! `Problem`, so that a friend reads the same plain words for the same thing everywhere.
 
+use channel_plugin::{Host, MAX_BODY_BYTES, Request, Response};
+
 mod auth;
 pub(crate) mod chat;
 mod history;
@@ -15,10 +17,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use problem::Problem;
 
-use crate::host::Host;
 use crate::origin;
-use crate::request::{MAX_BODY_BYTES, Request};
-use crate::response::Response;
 use crate::router::{self, NoRoute, Route};
 use crate::service::Service;
 use crate::store::Session;

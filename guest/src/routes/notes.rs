@@ -1,12 +1,10 @@
 //! What the agent has noted about a friend, and the friend's say in it. The host keeps it.
 
+use channel_plugin::{Host, MemoryError, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{Done, Problem, body, signed_in};
-use crate::host::{Host, MemoryError};
 use crate::rates::Act;
-use crate::request::Request;
-use crate::response::Response;
 use crate::service::Service;
 use crate::username::user_id;
 

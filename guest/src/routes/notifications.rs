@@ -1,15 +1,13 @@
 //! Where a friend's browser wants to be woken, and what it says then.
 
+use channel_plugin::{Host, Request, Response, Subscription, WakeError};
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
 use super::auth::Nothing;
 use super::{Done, Problem, body, signed_in};
-use crate::host::{Host, Subscription, WakeError};
 use crate::markdown;
 use crate::rates::Act;
-use crate::request::Request;
-use crate::response::Response;
 use crate::service::Service;
 
 /// Bytes of an endpoint at most; those of the services in use have some two to five hundred.

@@ -1,5 +1,6 @@
 //! The page and its files, and the invite link that leads to it.
 
+use channel_plugin::{Host, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, auth, body};
@@ -7,10 +8,7 @@ use crate::assets::{self, Asset, Stored};
 use crate::config::{DEFAULT_AGENT_NAME, Join};
 use crate::cookie;
 use crate::fetcher;
-use crate::host::Host;
 use crate::languages::{self, Language};
-use crate::request::Request;
-use crate::response::Response;
 use crate::service::Service;
 use crate::text::html_escaped;
 

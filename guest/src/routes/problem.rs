@@ -3,10 +3,11 @@
 
 use std::borrow::Cow;
 
+use channel_plugin::Response;
+
 use crate::attempts::TooMany;
 use crate::conversation::SayError;
 use crate::rates::TooOften;
-use crate::response::Response;
 use crate::store::StoreError;
 
 /// Seconds after which a failure of the storage may have passed.

@@ -1,12 +1,11 @@
 //! The feed as Server-Sent Events.
 
+use channel_plugin::{Host, Request, Response};
+
 use super::{Problem, signed_in};
-use crate::host::Host;
-use crate::request::Request;
-use crate::response::{Hold, Response};
 use crate::service::Service;
 use crate::sse;
-use crate::topic::{Topic, Wire};
+use crate::topic::{self, Topic, Wire};
 
 /// Milliseconds between heartbeats: below every proxy's idle limit.
 pub(crate) const HEARTBEAT_MS: u32 = 10_000;
@@ -23,12 +22,9 @@ pub(super) fn stream(service: &mut Service, host: &mut dyn Host, request: &Reque
         body.push_str(&sse::frame(line.log_id, &line.json));
     }
     body.push_str(&sse::position(greeting.up_to));
-    let hold = Hold {
-        wire: Wire::Stream,
-        topics: vec![Topic::Friend(session.friend_id), Topic::Session(session.id), Topic::All],
-        keep_alive: Some((sse::HEARTBEAT, HEARTBEAT_MS)),
-        life_ms: LIFE_MS,
-    };
+    let topics = [Topic::Friend(session.friend_id), Topic::Session(session.id), Topic::All];
+    let keep_alive = Some((sse::HEARTBEAT, HEARTBEAT_MS));
+    let hold = topic::hold(Wire::Stream, &topics, keep_alive, LIFE_MS);
     Ok(event_stream(body).held(hold))
 }
 

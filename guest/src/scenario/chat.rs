@@ -1,10 +1,10 @@
 //! Saying something and getting the agent's answer, in every way it can go.
 
+use channel_plugin::{EnqueueError, HoldMode};
+
 use super::*;
 use crate::conversation::AGENT_FAILED;
-use crate::host::EnqueueError;
 use crate::testing::Told;
-use crate::topic::{Topic, Wire};
 
 #[test]
 fn an_answer_comes_in_pieces_and_ends() {
@@ -17,8 +17,11 @@ fn an_answer_comes_in_pieces_and_ends() {
     assert_eq!(events(&response), [json!({"type": "accepted", "id": id})]);
     let hold = response.hold.unwrap();
     assert_eq!(
-        (hold.wire, hold.topics),
-        (Wire::Stream, vec![Topic::Answer(id), Topic::Session(1), Topic::All])
+        (hold.mode, hold.topics),
+        (
+            HoldMode::Stream,
+            vec![format!("answer/{id}"), "session/1".to_owned(), "all".to_owned()]
+        )
     );
     assert_eq!(scenario.host.queue, [("friend:john".to_owned(), "hello".to_owned())]);
 
@@ -59,7 +62,7 @@ fn a_whole_answer_is_one_object() {
     let mut scenario = Scenario::started("chat_whole.db");
     let mut john = scenario.friend("john");
     let response = scenario.post(&mut john, "/api/chat", json!({"message": "hello", "stream": false}));
-    assert_eq!(response.hold.as_ref().unwrap().wire, Wire::Json);
+    assert_eq!(response.hold.as_ref().unwrap().mode, HoldMode::Response);
     scenario.answer(1, "hi");
     let given = scenario.host.told.iter().find_map(|told| match told {
         Told::Responded(topic, response) if topic == "answer/1/json" => Some(body(response)),

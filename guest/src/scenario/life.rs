@@ -1,10 +1,10 @@
 //! Starting, stopping, starting again, and what happens while the plugin does not run.
 
 use super::*;
-use crate::host::EnqueueError;
 use crate::plugin::{CallError, StartError};
 use crate::service::OpenError;
 use crate::store::StoreError;
+use channel_plugin::EnqueueError;
 use wasi_sqlite::Connection;
 
 #[test]

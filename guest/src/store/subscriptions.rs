@@ -1,10 +1,10 @@
 //! Where a friend's browsers are woken that have no page open. Each belongs to the session of its browser and ends
 //! with it.
 
+use channel_plugin::Subscription;
 use wasi_sqlite::{Connection, params};
 
 use super::{Session, Store, StoreError};
-use crate::host::Subscription;
 
 /// Browsers of one friend that are woken: each costs a request for each piece of news.
 const MAX_PER_FRIEND: u32 = 10;

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use channel_plugin::Host;
+
 use super::{InviteArguments, REINVITE, ToolError, UsernameArgument, named};
 use crate::code::Code;
 use crate::event::EndReason;
-use crate::host::Host;
 use crate::nickname::Nickname;
 use crate::service::Service;
 use crate::store::{Invite, InviteKind, StoreError};

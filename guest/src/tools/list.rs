@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use channel_plugin::Host;
+
 use super::invite::date;
 use super::{INVITE, ToolError};
-use crate::host::Host;
 use crate::service::Service;
 use crate::store::Status;
 use crate::text::quoted;

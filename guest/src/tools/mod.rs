@@ -1,5 +1,7 @@
 //! The owner's tools: what they are called, what they take, and how what they say is put.
 
+use channel_plugin::Host;
+
 mod invite;
 mod list;
 mod revoke;
@@ -7,7 +9,6 @@ mod revoke;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::host::Host;
 use crate::service::{OpenError, Service};
 use crate::store::StoreError;
 use crate::username::Username;

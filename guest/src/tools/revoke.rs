@@ -1,8 +1,9 @@
 //! Taking a friend's access away.
 
+use channel_plugin::Host;
+
 use super::{REINVITE, ToolError, UsernameArgument, named};
 use crate::event::EndReason;
-use crate::host::Host;
 use crate::service::Service;
 
 /// `friends_chat_revoke`. May be repeated.

@@ -1,10 +1,10 @@
 //! The host as the plugin sees it, by the component's imports.
 
-use super::http::to_wit;
 use crate::bindings::tinyclaw::plugin::{agent, commits, memory, push, secrets, web_push};
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::config::store;
 use crate::bindings::wasi::random::random::get_random_bytes;
+use crate::door::to_wit;
 use crate::host::{
     CloseReason, EnqueueError, Host, MemoryError, PublishError, Subscription, Terms, Ticket, Unreadable, Urgency,
     WakeError,
@@ -13,9 +13,9 @@ use crate::random::Random;
 use crate::response::Response;
 
 /// Every import that the plugin uses.
-pub(super) struct ComponentHost;
+pub(crate) struct Imports;
 
-impl Host for ComponentHost {
+impl Host for Imports {
     fn now_ms(&mut self) -> i64 {
         let now = wall_clock::now();
         let ms = now

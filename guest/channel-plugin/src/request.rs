@@ -1,33 +1,28 @@
-//! A request as both doors hand it to the router: complete, bounded, and without anything of the host's types.
+//! A request as both doors hand it to the plugin: complete, bounded, and without anything of the host's types.
 
 /// Most bytes of a body; a chat message is far shorter and a page sends nothing else.
-pub(crate) const MAX_BODY_BYTES: usize = 65_536;
+pub const MAX_BODY_BYTES: usize = 65_536;
 
 /// One request.
-pub(crate) struct Request {
+#[derive(Debug)]
+pub struct Request {
     /// In upper case.
-    pub(crate) method: String,
+    pub method: String,
     /// Without the query.
-    pub(crate) path: String,
+    pub path: String,
     /// Still percent-encoded, without the `?`. May hold an invite code: never logged.
     query: String,
     /// Names in lower case.
     headers: Vec<(String, Vec<u8>)>,
     /// The whole body.
-    pub(crate) body: Vec<u8>,
+    pub body: Vec<u8>,
     /// The client's address as the host saw it.
-    pub(crate) client: String,
+    pub client: String,
 }
 
 impl Request {
     /// A request for `target`, which is a path with or without a query.
-    pub(crate) fn new(
-        method: String,
-        target: &str,
-        headers: Vec<(String, Vec<u8>)>,
-        body: Vec<u8>,
-        client: String,
-    ) -> Self {
+    pub fn new(method: String, target: &str, headers: Vec<(String, Vec<u8>)>, body: Vec<u8>, client: String) -> Self {
         let target = target.split_once('#').map_or(target, |(before, _)| before);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
@@ -41,12 +36,12 @@ impl Request {
     }
 
     /// The first header of a name, given in lower case, if it is text.
-    pub(crate) fn header<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+    pub fn header<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.headers_named(name).next()
     }
 
     /// Every header of a name, given in lower case, that is text.
-    pub(crate) fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers
             .iter()
             .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
@@ -55,7 +50,7 @@ impl Request {
     }
 
     /// The first value of a query parameter, decoded.
-    pub(crate) fn query_value(&self, name: &str) -> Option<String> {
+    pub fn query_value(&self, name: &str) -> Option<String> {
         form_urlencoded::parse(self.query.as_bytes())
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())

@@ -10,14 +10,13 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use crate::bindings::wasi::logging::logging;
 use crate::text::is_disruptive;
 
-const CONTEXT: &str = "friends-chat";
 /// Most bytes of a line; what is longer is cut.
 const MAX_LINE_BYTES: usize = 2_048;
 
 struct HostLog;
 
 /// Sends what is logged to the host from now on. May be repeated.
-pub(super) fn install() {
+pub(crate) fn install() {
     if !tracing::dispatcher::has_been_set() {
         // Fails only where somebody else was quicker, which has the same effect.
         let _ = tracing::subscriber::set_global_default(HostLog);
@@ -26,12 +25,13 @@ pub(super) fn install() {
 
 impl Subscriber for HostLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+        metadata.is_event()
     }
 
     fn event(&self, event: &Event<'_>) {
         let mut line = Line::default();
         event.record(&mut line);
+        let target = event.metadata().target();
         let level = match *event.metadata().level() {
             Level::ERROR => logging::Level::Error,
             Level::WARN => logging::Level::Warn,
@@ -39,7 +39,8 @@ impl Subscriber for HostLog {
             Level::DEBUG => logging::Level::Debug,
             Level::TRACE => logging::Level::Trace,
         };
-        logging::log(level, CONTEXT, &line.finished());
+        let (crate_name, _) = target.split_once("::").unwrap_or((target, ""));
+        logging::log(level, &crate_name.replace('_', "-"), &line.finished());
     }
 
     // There are no spans: a call is too short to be worth one.

@@ -1,33 +1,20 @@
-//! A response as both doors take it from the router, with the terms on which its connection is held.
+//! A response as both doors take it from the plugin, with the terms on which its connection is held.
 
 use serde::Serialize;
 
-use crate::topic::{Topic, Wire};
-
-/// Terms on which a connection stays open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Hold {
-    /// What the connection gets: its mode follows from it.
-    pub(crate) wire: Wire,
-    /// What the connection listens to.
-    pub(crate) topics: Vec<Topic>,
-    /// What is written while nothing happens, and how often in milliseconds.
-    pub(crate) keep_alive: Option<(&'static str, u32)>,
-    /// Milliseconds after which the connection ends.
-    pub(crate) life_ms: u32,
-}
+use crate::Hold;
 
 /// One response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Response {
+pub struct Response {
     /// From 200 to 599.
-    pub(crate) status: u16,
+    pub status: u16,
     /// Names in lower case.
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, String)>,
     /// The body, or its beginning when the connection is held.
-    pub(crate) body: Vec<u8>,
+    pub body: Vec<u8>,
     /// Whether and how the connection stays open.
-    pub(crate) hold: Option<Hold>,
+    pub hold: Option<Hold>,
 }
 
 #[derive(Serialize)]
@@ -37,7 +24,7 @@ struct ErrorBody<'a> {
 
 impl Response {
     /// A response that no cache keeps.
-    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
             headers: Vec::new(),
@@ -50,7 +37,7 @@ impl Response {
     }
 
     /// A JSON object.
-    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
+    pub fn json(status: u16, body: &(impl Serialize + ?Sized)) -> Self {
         match serde_json::to_vec(body) {
             Ok(bytes) => Self::new(status, "application/json", bytes),
             // Only maps with keys that are not strings fail, and none is ever sent.
@@ -63,30 +50,30 @@ impl Response {
     }
 
     /// `{"error": sentence}`.
-    pub(crate) fn error(status: u16, sentence: &str) -> Self {
+    pub fn error(status: u16, sentence: &str) -> Self {
         Self::json(status, &ErrorBody { error: sentence })
     }
 
     /// The same response with a header set in place of any of its name.
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.retain(|(other, _)| *other != name);
         self.headers.push((name, value.into()));
         self
     }
 
     /// The same response, which the host may give again for so many seconds while this instance lives.
-    pub(crate) fn kept_by_host(self, seconds: u32) -> Self {
+    pub fn kept_by_host(self, seconds: u32) -> Self {
         self.with("host-cache-control", format!("max-age={seconds}"))
     }
 
     /// The same response, held.
-    pub(crate) fn held(mut self, hold: Hold) -> Self {
+    pub fn held(mut self, hold: Hold) -> Self {
         self.hold = Some(hold);
         self
     }
 
     /// What a `HEAD` request gets: no body, and nothing to wait for.
-    pub(crate) fn without_body(mut self) -> Self {
+    pub fn without_body(mut self) -> Self {
         self.body.clear();
         self.hold = None;
         self

@@ -1,14 +1,12 @@
 //! The web side for hosts that know only the standard. A connection to be held is asked for with the headers of
 //! GRIP, which proxies such as Pushpin understand.
 
-use super::Component;
 use super::http::answer;
+use super::{Component, Exported};
 use crate::bindings::exports::wasi::http::incoming_handler::{Guest, IncomingRequest, ResponseOutparam};
 use crate::bindings::wasi::http::types::{ErrorCode, Fields, Method, OutgoingBody, OutgoingResponse};
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
-use crate::request::{MAX_BODY_BYTES, Request};
-use crate::response::{Hold, Response};
-use crate::topic::Wire;
+use crate::{Hold, HoldMode, MAX_BODY_BYTES, Request, Response};
 
 /// Bytes read at a time.
 const CHUNK_BYTES: u64 = 16 * 1024;
@@ -26,11 +24,11 @@ enum Broken {
     Client,
 }
 
-impl Guest for Component {
+impl<P: Exported> Guest for Component<P> {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         match read(&request) {
             Ok(request) => {
-                if let Err(error) = write(answer(&request), out) {
+                if let Err(error) = write(answer::<P>(&request), out) {
                     tracing::debug!(%error, "a response was not written");
                 }
             }
@@ -124,18 +122,19 @@ fn write_body(stream: &OutputStream, body: &[u8]) -> Result<(), Broken> {
 
 /// The terms of a held connection as headers.
 fn grip(hold: &Hold) -> Vec<(&'static str, String)> {
-    let mode = match hold.wire {
-        Wire::Stream | Wire::Socket => "stream",
-        Wire::Json => "response",
+    let mode = match hold.mode {
+        HoldMode::Stream => "stream",
+        HoldMode::Response => "response",
     };
-    let channels: Vec<String> = hold.topics.iter().map(|topic| topic.name(hold.wire)).collect();
-    let mut headers = vec![("grip-hold", mode.to_owned()), ("grip-channel", channels.join(", "))];
-    if let Some((frame, every_ms)) = hold.keep_alive {
-        let seconds = every_ms.div_ceil(1_000);
-        let frame = frame.replace('\\', "\\\\").replace('\n', "\\n");
+    let mut headers = vec![("grip-hold", mode.to_owned()), ("grip-channel", hold.topics.join(", "))];
+    if let Some(keep_alive) = &hold.keep_alive {
+        let seconds = keep_alive.every_ms.div_ceil(1_000);
+        let frame = String::from_utf8_lossy(&keep_alive.frame)
+            .replace('\\', "\\\\")
+            .replace('\n', "\\n");
         headers.push(("grip-keep-alive", format!("{frame}; format=cstring; timeout={seconds}")));
     }
-    if hold.wire == Wire::Json {
+    if hold.mode == HoldMode::Response {
         headers.push(("grip-timeout", hold.life_ms.div_ceil(1_000).to_string()));
     }
     headers

@@ -1,15 +1,16 @@
-//! Randomness as `rand_core` wants it, over whatever the component is given: secrets are made from nothing else.
+//! Randomness as `rand_core` wants it, over whatever a component is given: make secrets from nothing else.
 
 use rand_core::{Infallible, TryCryptoRng, TryRng};
 
 /// A cryptographic source that fills buffers through one function of the host.
-pub(crate) struct Random {
+#[derive(Debug)]
+pub struct Random {
     fill: fn(&mut [u8]),
 }
 
 impl Random {
     /// A source over `fill`, which must write unpredictable bytes to the whole buffer.
-    pub(crate) const fn new(fill: fn(&mut [u8])) -> Self {
+    pub const fn new(fill: fn(&mut [u8])) -> Self {
         Self { fill }
     }
 }

@@ -1,0 +1,14 @@
+//! The owner's tools.
+
+use super::{Component, Exported, enter};
+use crate::bindings::exports::tinyclaw::plugin::tools::{Error, Guest, Tool};
+
+impl<P: Exported> Guest for Component<P> {
+    fn list_tools() -> Vec<Tool> {
+        P::tools()
+    }
+
+    fn call_tool(name: String, arguments: String) -> Result<String, Error> {
+        enter(|plugin: &mut P, host| plugin.call_tool(host, &name, &arguments)).ok_or(Error::Busy)?
+    }
+}

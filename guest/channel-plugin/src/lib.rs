@@ -1,0 +1,59 @@
+//! What every channel plugin needs. A plugin is a type with [`ChannelPlugin`]; [`export!`] makes a component of it, of the
+//! world `channel-plugin` of the package `tinyclaw:plugin`.
+//!
+//! The host calls one function at a time and waits for it; what a call publishes, enqueues or closes takes effect when it
+//! has returned. What a plugin keeps it keeps in files, in its first preopened directory.
+
+pub mod bindings;
+mod door;
+mod host;
+mod imports;
+mod log;
+mod plugin;
+mod random;
+mod request;
+mod response;
+mod text;
+
+#[doc(hidden)]
+pub use door::{Component, Exported, Place};
+pub use host::{
+    CloseReason, EnqueueError, Host, MemoryError, PublishError, Subscription, Terms, Ticket, Unreadable, Urgency,
+    WakeError,
+};
+pub use plugin::{ChannelPlugin, Opening};
+pub use random::Random;
+pub use request::{MAX_BODY_BYTES, Request};
+pub use response::Response;
+pub use text::is_disruptive;
+
+pub use bindings::exports::tinyclaw::plugin::channel::{
+    AgentEvent, Delivery, Entry, Error, Metadata, OutboundMessage, Priority, Role,
+};
+pub use bindings::exports::tinyclaw::plugin::maintenance::Condition;
+pub use bindings::exports::tinyclaw::plugin::tools::{Error as ToolError, Tool};
+pub use bindings::tinyclaw::plugin::http_types::{Hold, HoldMode, KeepAlive};
+
+/// Makes a component of a [`ChannelPlugin`]: `channel_plugin::export!(MyPlugin);`, once in a crate of the type `cdylib`.
+#[macro_export]
+macro_rules! export {
+    ($plugin:ty) => {
+        const _: () = {
+            ::std::thread_local! {
+                static PLACE: $crate::Place<$plugin> =
+                    ::std::cell::Cell::new(::std::option::Option::Some(::std::default::Default::default()));
+            }
+
+            impl $crate::Exported for $plugin {
+                fn place() -> &'static ::std::thread::LocalKey<$crate::Place<Self>> {
+                    &PLACE
+                }
+            }
+
+            #[cfg(target_family = "wasm")]
+            type Exports = $crate::Component<$plugin>;
+            #[cfg(target_family = "wasm")]
+    $crate::bindings::export_component!(Exports with_types_in $crate::bindings);
+        };
+    };
+}
