@@ -18,7 +18,7 @@ export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-
 export PATH := $(abspath $(TARGET_DIR))/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-hosts screenshots crashes soak bench fuzz miri deny sbom lint clean setup component fixtures deeds
+.PHONY: help run build test test-hosts screenshots crashes soak bench fuzz miri deny sbom lint clean setup component fixtures examples
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -26,7 +26,7 @@ help: ## List the targets
 run: build ## Serve the chat on http://localhost:3001, with the data in data/
 	@$(HARNESS) serve --first-friend friend
 
-build: component fixtures deeds ## Build the component, the harness and the hostile plugins of the tests
+build: component fixtures examples ## Build the component, the harness, the examples and the hostile plugins of the tests
 	@$(CARGO) build --quiet $(NATIVE) --bins
 
 test: build ## Run every test
@@ -64,7 +64,7 @@ bench: component fixtures ## Measure what requests, streams and starts cost, int
 	@$(TARGET_DIR)/release/bench
 
 # Sanitizers need Rust's nightly build, and there is little to gain: unsafe code runs in WebAssembly, which is its sandbox.
-fuzz: component deeds ## Look for what breaks each TARGET (requests front vfs), for FUZZ_SECONDS (60)
+fuzz: component examples ## Look for what breaks each TARGET (requests front vfs), for FUZZ_SECONDS (60)
 	@./setup fuzz
 	@cp Cargo.lock fuzz/Cargo.lock
 	@for target in $(TARGET); do \
@@ -110,8 +110,9 @@ clean: ## Remove what was built; the data stays
 component: setup wit/deps
 	@$(CARGO) build --quiet $(WASM) --profile component --package friends-chat
 
-# What arbitrary scripts are carried out by, over the virtual file system.
-deeds: setup
+# The example of a plugin, and what arbitrary scripts are carried out by, over the virtual file system.
+examples: setup wit/deps
+	@$(CARGO) build --quiet $(WASM) --package webhook-channel
 	@$(CARGO) build --quiet $(WASM) --package friends-chat --package wasi-sqlite --example deeds
 
 # The same versions as everywhere else.

@@ -1,9 +1,8 @@
 //! One feed, several transports: the one place where events become frames and go to those who listen.
 
-use channel_plugin::{CloseReason, Host, PublishError, Response};
+use channel_plugin::{CloseReason, Host, PublishError, Response, sse};
 
 use crate::event::{EndReason, Event};
-use crate::sse;
 use crate::topic::{Topic, Wire};
 
 /// Most bytes of one piece of an answer; longer ones are cut up, far below any host's bound on a frame.

@@ -2,15 +2,14 @@
 
 use channel_plugin::{
     AgentEvent, ChannelPlugin, Condition as WitCondition, Delivery, Entry as WitEntry, Error, Host, Metadata, Opening,
-    OutboundMessage, Priority, Request, Response, Role as WitRole, Ticket, Tool, ToolError as WitToolError,
+    OutboundMessage, Priority, Request, Response, Role as WitRole, Ticket, Tool, ToolError,
 };
 
 use crate::entry::{Entry, Role};
 use crate::event::{EndReason, Event};
 use crate::plugin::{CallError, Plugin, StartError};
-use crate::service::OpenError;
-use crate::store::{Condition, StoreError};
-use crate::tools::{DESCRIPTIONS, ToolError};
+use crate::store::Condition;
+use crate::tools::DESCRIPTIONS;
 use crate::username::CHANNEL_PREFIX;
 
 channel_plugin::export!(Plugin);
@@ -28,15 +27,11 @@ impl ChannelPlugin for Plugin {
     }
 
     fn start(&mut self, host: &mut dyn Host) -> Result<(), Error> {
-        self.start(host).map_err(|error| match error {
-            StartError::AlreadyStarted => Error::AlreadyStarted,
-            StartError::Open(OpenError::Store(error)) => unstored(&error),
-            StartError::Open(error) => Error::Other(error.to_string()),
-        })
+        Ok(self.start(host)?)
     }
 
     fn stop(&mut self, host: &mut dyn Host) -> Result<(), Error> {
-        self.stop(host).map_err(|error| unstored(&error))
+        Ok(self.stop(host)?)
     }
 
     fn handle(&mut self, host: &mut dyn Host, request: &Request) -> Response {
@@ -55,9 +50,7 @@ impl ChannelPlugin for Plugin {
             Priority::High => "high",
             Priority::Urgent => "urgent",
         };
-        let delivered = self
-            .send_to_user(host, user_id, &message.content, &message.source, priority)
-            .map_err(undone)?;
+        let delivered = self.send_to_user(host, user_id, &message.content, &message.source, priority)?;
         Ok(Delivery {
             connections: delivered.connections,
             id: unsigned(delivered.id),
@@ -65,16 +58,16 @@ impl ChannelPlugin for Plugin {
     }
 
     fn on_agent_event(&mut self, host: &mut dyn Host, ticket: Ticket, event: AgentEvent) -> Result<(), Error> {
-        self.on_agent_event(host, ticket, event).map_err(undone)
+        Ok(self.on_agent_event(host, ticket, event)?)
     }
 
     fn history(&mut self, user_id: &str, limit: u32) -> Result<Vec<WitEntry>, Error> {
-        let entries = Self::history(self, user_id, limit).map_err(undone)?;
+        let entries = Self::history(self, user_id, limit)?;
         Ok(entries.into_iter().map(entry).collect())
     }
 
     fn verify(&mut self) -> Result<WitCondition, Error> {
-        match Self::verify(self).map_err(|error| unstored(&error))? {
+        match Self::verify(self)? {
             Condition::Empty => Ok(WitCondition::Empty),
             Condition::Sound => Ok(WitCondition::Sound),
             Condition::Damaged(found) => Ok(WitCondition::Damaged(found)),
@@ -82,7 +75,7 @@ impl ChannelPlugin for Plugin {
     }
 
     fn commit(&mut self) -> Result<(), Error> {
-        self.commit().map_err(|error| unstored(&error))
+        Ok(self.commit()?)
     }
 
     fn tools() -> Vec<Tool> {
@@ -97,17 +90,8 @@ impl ChannelPlugin for Plugin {
             .collect()
     }
 
-    fn call_tool(&mut self, host: &mut dyn Host, name: &str, arguments: &str) -> Result<String, WitToolError> {
-        self.call_tool(host, name, arguments).map_err(|error| match error {
-            ToolError::Unknown(name) => WitToolError::UnknownTool(name),
-            ToolError::Arguments(sentence) => WitToolError::InvalidArguments(sentence),
-            ToolError::Refused(sentence) => WitToolError::Refused(sentence),
-            ToolError::Store(error) | ToolError::Open(OpenError::Store(error)) => match error {
-                StoreError::Newer { .. } => WitToolError::NewerData(error.to_string()),
-                _ => WitToolError::Storage(error.to_string()),
-            },
-            ToolError::Open(error) => WitToolError::Other(error.to_string()),
-        })
+    fn call_tool(&mut self, host: &mut dyn Host, name: &str, arguments: &str) -> Result<String, ToolError> {
+        self.call_tool(host, name, arguments)
     }
 
     fn open_socket(&mut self, host: &mut dyn Host, connection: u64, request: &Request) -> Opening {
@@ -147,21 +131,25 @@ fn entry(entry: Entry) -> WitEntry {
     }
 }
 
-fn unstored(error: &StoreError) -> Error {
-    match error {
-        StoreError::Newer { .. } => Error::NewerData(error.to_string()),
-        _ => Error::Storage(error.to_string()),
+impl From<StartError> for Error {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::AlreadyStarted => Self::AlreadyStarted,
+            StartError::Open(error) => error.into(),
+        }
     }
 }
 
-fn undone(error: CallError) -> Error {
-    match error {
-        CallError::NotStarted => Error::NotStarted,
-        CallError::MalformedUserId(rule) => Error::MalformedUserId(rule.to_string()),
-        CallError::UnknownUser(user_id) => Error::UnknownUser(user_id),
-        CallError::Invalid(rule) => Error::Invalid(rule.to_owned()),
-        CallError::UnknownTicket => Error::UnknownTicket,
-        CallError::Store(error) => unstored(&error),
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NotStarted => Self::NotStarted,
+            CallError::MalformedUserId(rule) => Self::MalformedUserId(rule.to_string()),
+            CallError::UnknownUser(user_id) => Self::UnknownUser(user_id),
+            CallError::Invalid(rule) => Self::Invalid(rule.to_owned()),
+            CallError::UnknownTicket => Self::UnknownTicket,
+            CallError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! everything about friends and does nothing by itself: the host holds connections and runs the agent.
 //!
 //! In the order a request travels: `door` (what of the contract is done by what), `router`, `routes` and `tools`, the domain
-//! (names, codes, sessions, answers), `store`, and the frames that go out (`event`, `sse`, `broadcast`).
+//! (names, codes, sessions, answers), `store`, and the frames that go out (`event`, `topic`, `broadcast`).
 
 // Outside a component the door does not exist, and with them much that only they use.
 #![cfg_attr(
@@ -30,7 +30,6 @@ mod qr;
 mod rates;
 mod retention;
 mod router;
-mod sse;
 mod text;
 mod token;
 mod topic;

@@ -1,6 +1,6 @@
 //! The plugin's life: not started, switched off, or running. The doors call in here and nothing else does.
 
-use channel_plugin::{AgentEvent, Host, Opening, Request, Response, Ticket, is_disruptive};
+use channel_plugin::{AgentEvent, Host, Opening, Request, Response, Ticket, ToolError, is_disruptive};
 
 use crate::config::Settings;
 use crate::conversation::{AgentEventError, Delivered};
@@ -8,7 +8,7 @@ use crate::entry::Entry;
 use crate::event::EndReason;
 use crate::service::{OpenError, Service};
 use crate::store::{Condition, FILE, NewNudge, StoreError, condition_of};
-use crate::tools::{self, ToolError};
+use crate::tools;
 use crate::topic::Topic;
 use crate::username::{MalformedUserId, Username};
 use crate::{broadcast, routes};

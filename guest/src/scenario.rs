@@ -72,7 +72,7 @@ impl Scenario {
         scenario
     }
 
-    fn tool(&mut self, name: &str, arguments: Value) -> Result<String, crate::tools::ToolError> {
+    fn tool(&mut self, name: &str, arguments: Value) -> Result<String, channel_plugin::ToolError> {
         self.plugin.call_tool(&mut self.host, name, &arguments.to_string())
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use channel_plugin::{Host, Request, Unreadable};
+use channel_plugin::{Error, Host, Request, Unreadable};
 use rand_core::Rng as _;
 
 use crate::answers::Answers;
@@ -46,6 +46,15 @@ pub(crate) enum OpenError {
     UnusableKey,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Store(error) => error.into(),
+            error => Self::Other(error.to_string()),
+        }
+    }
 }
 
 impl Service {

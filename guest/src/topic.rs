@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use channel_plugin::{Hold, HoldMode, KeepAlive};
+use channel_plugin::{Hold, HoldMode};
 
 /// What a connection listens to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,19 +55,12 @@ impl fmt::Display for Topic {
     }
 }
 
-/// The terms on which a connection listens to topics in one form: what is written while nothing happens and how often in
-/// milliseconds, and the milliseconds after which it ends.
+/// The terms on which a connection listens to topics in one form, as [`Hold::new`] takes them.
 pub(crate) fn hold(wire: Wire, topics: &[Topic], keep_alive: Option<(&str, u32)>, life_ms: u32) -> Hold {
-    Hold {
-        mode: match wire {
-            Wire::Stream | Wire::Socket => HoldMode::Stream,
-            Wire::Json => HoldMode::Response,
-        },
-        topics: topics.iter().map(|topic| topic.name(wire)).collect(),
-        keep_alive: keep_alive.map(|(frame, every_ms)| KeepAlive {
-            frame: frame.as_bytes().to_vec(),
-            every_ms,
-        }),
-        life_ms,
-    }
+    let mode = match wire {
+        Wire::Stream | Wire::Socket => HoldMode::Stream,
+        Wire::Json => HoldMode::Response,
+    };
+    let topics = topics.iter().map(|topic| topic.name(wire)).collect();
+    Hold::new(mode, topics, keep_alive, life_ms)
 }

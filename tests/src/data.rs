@@ -161,6 +161,13 @@ pub(crate) fn target_dir() -> PathBuf {
     profile_dir().parent().unwrap().to_owned()
 }
 
+/// A component that `make build` has made of a package of this workspace, for tests.
+pub fn wasm(name: &str) -> PathBuf {
+    let file = target_dir().join(format!("wasm32-wasip2/debug/{name}.wasm"));
+    assert!(file.is_file(), "{} is missing: run `make build` before", file.display());
+    file
+}
+
 /// To compile the plugin takes seconds, and most tests are about something else.
 pub(crate) fn shared_cache() -> PathBuf {
     target_dir().join("tmp/compiled-plugin")

@@ -13,7 +13,11 @@ mod plugin;
 mod random;
 mod request;
 mod response;
+pub mod sse;
+#[cfg(all(feature = "sqlite", target_family = "wasm"))]
+mod storage;
 mod text;
+mod tool;
 
 #[doc(hidden)]
 pub use door::{Component, Exported, Place};
@@ -26,6 +30,11 @@ pub use random::Random;
 pub use request::{MAX_BODY_BYTES, Request};
 pub use response::Response;
 pub use text::is_disruptive;
+pub use tool::arguments;
+
+pub use rand_core;
+#[cfg(all(feature = "sqlite", target_family = "wasm"))]
+pub use wasi_sqlite as sqlite;
 
 pub use bindings::exports::tinyclaw::plugin::channel::{
     AgentEvent, Delivery, Entry, Error, Metadata, OutboundMessage, Priority, Role,

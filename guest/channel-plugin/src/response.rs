@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::Hold;
+use crate::{Hold, HoldMode, KeepAlive};
 
 /// One response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,23 @@ pub struct Response {
     pub body: Vec<u8>,
     /// Whether and how the connection stays open.
     pub hold: Option<Hold>,
+}
+
+impl Hold {
+    /// Terms on which a connection stays open: what it listens to, what is written while nothing happens and how often in
+    /// milliseconds, and the milliseconds after which it ends.
+    pub fn new(mode: HoldMode, topics: Vec<String>, keep_alive: Option<(&str, u32)>, life_ms: u32) -> Self {
+        let keep_alive = keep_alive.map(|(frame, every_ms)| KeepAlive {
+            frame: frame.as_bytes().to_vec(),
+            every_ms,
+        });
+        Self {
+            mode,
+            topics,
+            keep_alive,
+            life_ms,
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! Saying something to the agent, and stopping its answer.
 
-use channel_plugin::{Host, Request, Response};
+use channel_plugin::{Host, Request, Response, sse};
 use serde::{Deserialize, Serialize};
 
 use super::auth::Nothing;
@@ -11,7 +11,6 @@ use crate::entry::State;
 use crate::event::Event;
 use crate::routes::stream::event_stream;
 use crate::service::Service;
-use crate::sse;
 use crate::store::Session;
 use crate::topic::{self, Topic, Wire};
 

@@ -1,12 +1,15 @@
 //! The feed as Server-Sent Events.
 
-use channel_plugin::{Host, Request, Response};
+use channel_plugin::{Host, Request, Response, sse};
 
 use super::{Problem, signed_in};
 use crate::service::Service;
-use crate::sse;
 use crate::topic::{self, Topic, Wire};
 
+/// Milliseconds a browser waits before it comes back; short, because streams end regularly by design.
+const RETRY_MS: u32 = 2_000;
+/// What keeps the feed alive: a named event, so that a page can notice its absence.
+const HEARTBEAT: &str = "event: heartbeat\ndata: {\"type\":\"heartbeat\"}\n\n";
 /// Milliseconds between heartbeats: below every proxy's idle limit.
 pub(crate) const HEARTBEAT_MS: u32 = 10_000;
 /// Milliseconds a feed lives, so that its credentials are checked again; the page comes back by itself.
@@ -16,14 +19,14 @@ pub(crate) const LIFE_MS: u32 = 60 * 60 * 1000;
 pub(super) fn stream(service: &mut Service, host: &mut dyn Host, request: &Request) -> Result<Response, Problem> {
     let session = signed_in(service, host, request)?;
     service.admit_feed(host, &session)?;
-    let mut body = sse::retry();
+    let mut body = sse::retry(RETRY_MS);
     let greeting = service.greeting(&session, resume_point(request), host.now_ms())?;
     for line in greeting.lines {
         body.push_str(&sse::frame(line.log_id, &line.json));
     }
     body.push_str(&sse::position(greeting.up_to));
     let topics = [Topic::Friend(session.friend_id), Topic::Session(session.id), Topic::All];
-    let keep_alive = Some((sse::HEARTBEAT, HEARTBEAT_MS));
+    let keep_alive = Some((HEARTBEAT, HEARTBEAT_MS));
     let hold = topic::hold(Wire::Stream, &topics, keep_alive, LIFE_MS);
     Ok(event_stream(body).held(hold))
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::plugin::CallError;
-use channel_plugin::Opening;
 use crate::testing::Told;
+use channel_plugin::Opening;
 
 fn nudge(scenario: &mut Scenario, user_id: &str, content: &str) -> Result<(u32, i64), CallError> {
     scenario

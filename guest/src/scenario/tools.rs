@@ -1,7 +1,8 @@
 //! The owner's tools: what they say, what they refuse, and that what they say is in force.
 
 use super::*;
-use crate::tools::{DESCRIPTIONS, ToolError};
+use crate::tools::DESCRIPTIONS;
+use channel_plugin::ToolError;
 
 fn refusal(scenario: &mut Scenario, name: &str, arguments: &str) -> String {
     match scenario
@@ -9,7 +10,7 @@ fn refusal(scenario: &mut Scenario, name: &str, arguments: &str) -> String {
         .call_tool(&mut scenario.host, name, arguments)
         .unwrap_err()
     {
-        ToolError::Arguments(sentence) | ToolError::Refused(sentence) => sentence,
+        ToolError::InvalidArguments(sentence) | ToolError::Refused(sentence) => sentence,
         other => panic!("{other}"),
     }
 }
@@ -83,7 +84,7 @@ fn bad_arguments_change_nothing_and_say_what_is_wrong() {
     assert!(refusal(&mut scenario, "friends_chat_list", r#"{"x":1}"#).contains("unknown field"));
     assert!(matches!(
         scenario.tool("friends_chat_destroy", json!({})),
-        Err(ToolError::Unknown(_))
+        Err(ToolError::UnknownTool(_))
     ));
     assert_eq!(
         scenario.tool("friends_chat_list", json!({})).unwrap().lines().count(),

@@ -14,6 +14,7 @@ mod tidy;
 
 use std::collections::BTreeMap;
 
+use channel_plugin::Error;
 use wasi_sqlite::{Connection, ErrorKind, params};
 
 use crate::code::CodeKey;
@@ -100,6 +101,15 @@ impl From<wasi_sqlite::Error> for StoreError {
         Self::Failed {
             doing: "using the database",
             source,
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Newer { .. } => Self::NewerData(error.to_string()),
+            _ => Self::Storage(error.to_string()),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use channel_plugin::Host;
+use channel_plugin::{Host, ToolError};
 
-use super::{InviteArguments, REINVITE, ToolError, UsernameArgument, named};
+use super::{InviteArguments, REINVITE, UsernameArgument, named};
 use crate::code::Code;
 use crate::event::EndReason;
 use crate::nickname::Nickname;
@@ -26,11 +26,11 @@ pub(super) fn invite(
         Ok(username) => username,
         Err(InvalidUsername { suggestion }) => {
             let suggestion = free(service, suggestion)?;
-            return Err(ToolError::Arguments(InvalidUsername { suggestion }.to_string()));
+            return Err(ToolError::InvalidArguments(InvalidUsername { suggestion }.to_string()));
         }
     };
     let nickname = Nickname::parse(arguments.nickname.as_deref().unwrap_or(username.as_str()))
-        .map_err(|error| ToolError::Arguments(format!("{error}.")))?;
+        .map_err(|error| ToolError::InvalidArguments(format!("{error}.")))?;
     let (code, invite) = new_invite(service, host);
     let now_ms = host.now_ms();
     if service

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use channel_plugin::Host;
+use channel_plugin::{Host, ToolError};
 
+use super::INVITE;
 use super::invite::date;
-use super::{INVITE, ToolError};
 use crate::service::Service;
 use crate::store::Status;
 use crate::text::quoted;

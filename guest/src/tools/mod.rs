@@ -1,13 +1,12 @@
 //! The owner's tools: what they are called, what they take, and how what they say is put.
 
-use channel_plugin::Host;
+use channel_plugin::{Error, Host, ToolError};
 
 mod invite;
 mod list;
 mod revoke;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::service::{OpenError, Service};
 use crate::store::StoreError;
@@ -93,21 +92,16 @@ const USERNAME_ONLY: &str = r#"{
   "additionalProperties": false
 }"#;
 
-/// A tool did not do what it was called for; nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ToolError {
-    #[error("there is no tool {0}")]
-    Unknown(String),
-    /// One sentence that says what to do.
-    #[error("{0}")]
-    Arguments(String),
-    /// One sentence.
-    #[error("{0}")]
-    Refused(String),
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
+impl From<StoreError> for ToolError {
+    fn from(error: StoreError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<OpenError> for ToolError {
+    fn from(error: OpenError) -> Self {
+        Error::from(error).into()
+    }
 }
 
 /// A call with arguments that fit.
@@ -139,14 +133,14 @@ impl Call {
     /// Understands a call; touches nothing.
     pub(crate) fn parse(name: &str, arguments: &str) -> Result<Self, ToolError> {
         Ok(match name {
-            INVITE => Self::Invite(parsed(name, arguments)?),
-            REINVITE => Self::Reinvite(parsed(name, arguments)?),
-            REVOKE => Self::Revoke(parsed(name, arguments)?),
+            INVITE => Self::Invite(channel_plugin::arguments(name, arguments)?),
+            REINVITE => Self::Reinvite(channel_plugin::arguments(name, arguments)?),
+            REVOKE => Self::Revoke(channel_plugin::arguments(name, arguments)?),
             LIST => {
-                let NoArguments {} = parsed(name, arguments)?;
+                let NoArguments {} = channel_plugin::arguments(name, arguments)?;
                 Self::List
             }
-            _ => return Err(ToolError::Unknown(name.to_owned())),
+            _ => return Err(ToolError::UnknownTool(name.to_owned())),
         })
     }
 
@@ -161,21 +155,10 @@ impl Call {
     }
 }
 
-fn parsed<T: DeserializeOwned>(name: &str, arguments: &str) -> Result<T, ToolError> {
-    let value: serde_json::Value = serde_json::from_str(arguments)
-        .map_err(|_| ToolError::Arguments(format!("The arguments of {name} must be a JSON object.")))?;
-    if !value.is_object() {
-        return Err(ToolError::Arguments(format!(
-            "The arguments of {name} must be a JSON object."
-        )));
-    }
-    serde_json::from_value(value)
-        .map_err(|error| ToolError::Arguments(format!("The arguments of {name} do not fit: {error}.")))
-}
-
 /// The friend that a tool's argument names.
 fn named(service: &Service, arguments: &UsernameArgument) -> Result<crate::store::Friend, ToolError> {
-    let username = Username::parse(&arguments.username).map_err(|error| ToolError::Arguments(error.to_string()))?;
+    let username =
+        Username::parse(&arguments.username).map_err(|error| ToolError::InvalidArguments(error.to_string()))?;
     service.store.find_friend(&username)?.ok_or_else(|| {
         ToolError::Refused(format!(
             "No friend has the username {username}; {LIST} lists them, and {INVITE} invites somebody new."

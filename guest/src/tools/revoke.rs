@@ -1,8 +1,8 @@
 //! Taking a friend's access away.
 
-use channel_plugin::Host;
+use channel_plugin::{Host, ToolError};
 
-use super::{REINVITE, ToolError, UsernameArgument, named};
+use super::{REINVITE, UsernameArgument, named};
 use crate::event::EndReason;
 use crate::service::Service;
 

@@ -2,28 +2,22 @@
 
 use std::fmt::Write as _;
 
-/// Milliseconds a browser waits before it comes back; short, because streams end regularly by design.
-const RETRY_MS: u32 = 2_000;
-
-/// The first line of a stream.
-pub(crate) fn retry() -> String {
-    format!("retry: {RETRY_MS}\n\n")
+/// The first line of a stream: milliseconds that a browser waits before it comes back.
+pub fn retry(ms: u32) -> String {
+    format!("retry: {ms}\n\n")
 }
 
-/// What keeps an answer's stream alive and no script sees.
-pub(crate) const COMMENT: &str = ":\n\n";
-
-/// What keeps the feed alive: a named event, so that a page can notice its absence.
-pub(crate) const HEARTBEAT: &str = "event: heartbeat\ndata: {\"type\":\"heartbeat\"}\n\n";
+/// What keeps a stream alive and no script sees.
+pub const COMMENT: &str = ":\n\n";
 
 /// Tells a reader what to resume from, without an event. By the letter of the standard a new connection begins with no id,
 /// and its first event without one would make a reader forget the id that it has.
-pub(crate) fn position(id: i64) -> String {
+pub fn position(id: i64) -> String {
     format!("id: {id}\n\n")
 }
 
 /// One event. Data may have several lines; each gets its own field, and a reader puts them together again.
-pub(crate) fn frame(id: Option<i64>, data: &str) -> String {
+pub fn frame(id: Option<i64>, data: &str) -> String {
     let mut frame = String::with_capacity(data.len().saturating_add(32));
     if let Some(id) = id {
         // Writing to a `String` cannot fail.
@@ -98,7 +92,7 @@ mod properties {
                     (last_id.clone(), data.replace('\r', "\n"))
                 })
                 .collect();
-            prop_assert_eq!(read(&(retry() + COMMENT + &stream)), expected);
+            prop_assert_eq!(read(&(retry(2_000) + COMMENT + &stream)), expected);
         }
     }
 }
