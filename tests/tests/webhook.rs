@@ -42,7 +42,9 @@ fn said(harness: &Harness, hook: &str, after: u64) -> Vec<(String, String)> {
     let text = |entry: &Value, key: &str| entry[key].as_str().unwrap().to_owned();
     let entries = answer.json();
     let entries = entries.as_array().unwrap().iter();
-    entries.map(|entry| (text(entry, "role"), text(entry, "text"))).collect()
+    entries
+        .map(|entry| (text(entry, "role"), text(entry, "text")))
+        .collect()
 }
 
 fn stream(harness: &Harness, hook: &str, last: &str) -> Events {
@@ -75,7 +77,10 @@ fn a_reader_sees_what_was_said_and_what_follows() {
     assert_eq!(next(&mut events), entry("3", "nudge", "look at it"));
     let reply = ("agent".to_owned(), "You said: build 7 failed".to_owned());
     assert_eq!(said(&harness, &hook, id)[0], reply);
-    assert_eq!(next(&mut stream(&harness, &hook, "2")), entry("3", "nudge", "look at it"));
+    assert_eq!(
+        next(&mut stream(&harness, &hook, "2")),
+        entry("3", "nudge", "look at it")
+    );
 }
 
 #[test]
