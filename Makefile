@@ -35,11 +35,12 @@ test: build ## Run every test
 	$(CARGO) test $(WASM) $(GUEST)
 	$(CARGO) test $(NATIVE)
 
-test-hosts: component ## Play what owner and friend do in Node and in Bun
+test-hosts: component ## Play what owner and friend do in Node, Bun and Python
 	@./setup hosts
 	@FRIENDS_CHAT_COMPONENT=$(abspath $(COMPONENT)) npm --prefix hosts/node run --silent transpile >/dev/null
 	node hosts/play.mjs node hosts/node/host.js
 	node hosts/play.mjs $(TARGET_DIR)/bun/node_modules/.bin/bun hosts/node/host.js
+	FRIENDS_CHAT_COMPONENT=$(abspath $(COMPONENT)) node hosts/play.mjs $(TARGET_DIR)/python-host/bin/python hosts/python/host.py
 
 screenshots: build ## Take pictures of each view of the page into target/screenshots/
 	@./setup test

@@ -104,7 +104,7 @@ const steps = {
     assert(await tab.until(event => event.type === 'reply'));
   },
   async nudge() {
-    assert.match(await owner('nudge friend:john bread is in the oven'), /1/);
+    assert.equal(await owner('nudge friend:john bread is in the oven'), 'connections 1');
     const nudge = await tab.until(event => event.type === 'nudge');
     assert(JSON.stringify(nudge).includes('bread is in the oven'));
   },

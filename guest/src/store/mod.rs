@@ -12,6 +12,7 @@ mod sessions;
 mod subscriptions;
 mod tidy;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use channel_plugin::Error;
@@ -41,6 +42,8 @@ pub(crate) struct Store {
     retention: Retention,
     growth: tidy::Growth,
     known: sessions::Known,
+    /// Whether any browser is woken; none before that was looked up. Every answer would look for some, mostly in vain.
+    wakes_any: Cell<Option<bool>>,
     /// Use of sessions since it was last written, by session: the friend and the time. Written along with a change now
     /// and then, because it is not worth a sync, nor much of what each change costs.
     used: BTreeMap<i64, (i64, i64)>,
@@ -159,6 +162,7 @@ impl Store {
                 retention: terms.retention,
                 growth: tidy::Growth::default(),
                 known: sessions::Known::default(),
+                wakes_any: Cell::new(None),
                 used: BTreeMap::new(),
                 used_since_ms: None,
                 may_wait: terms.may_wait,

@@ -13,6 +13,7 @@ impl Store {
     /// Keeps where a session's browser is woken, in place of what was kept of it before. Beyond the bound, the browsers
     /// that were not used for longest are woken no more.
     pub(crate) fn subscribe(&mut self, session: &Session, subscription: &Subscription) -> Result<(), StoreError> {
+        self.wakes_any.set(None);
         self.write("keeping where a browser is notified", |connection| {
             // One browser that is signed in as somebody else now has one endpoint all the same.
             forget(connection, &subscription.endpoint)?;
@@ -54,6 +55,13 @@ impl Store {
     /// Where a friend's browsers are woken, with the session of each that has not ended.
     pub(crate) fn subscriptions(&self, friend_id: i64, now_ms: i64) -> Result<Vec<(i64, Subscription)>, StoreError> {
         self.read("looking up where a friend is notified", |connection| {
+            if self.wakes_any.get().is_none() {
+                let any = connection.query_row("SELECT 1 FROM subscriptions LIMIT 1", params![], |_| Ok(()))?;
+                self.wakes_any.set(Some(any.is_some()));
+            }
+            if self.wakes_any.get() == Some(false) {
+                return Ok(Vec::new());
+            }
             Ok(connection.query(
                 "SELECT session_id, endpoint, p256dh, auth
                  FROM subscriptions JOIN sessions ON sessions.id = session_id
