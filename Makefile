@@ -9,6 +9,8 @@ WASM := --target wasm32-wasip2
 GUEST := --package friends-chat --package channel-plugin --package wasi-sqlite
 # Always together: another choice of packages is another choice of features, and Wasmtime would be compiled again.
 NATIVE := --package host-harness --package friends-chat-tests --package wasm-runner
+PLAY := MEASURE=1 node hosts/play.mjs
+BUN := $(TARGET_DIR)/bun/node_modules/.bin/bun
 # What `make fuzz` looks at, and how long at each.
 TARGET ?= requests front vfs
 FUZZ_SECONDS ?= 60
@@ -35,12 +37,15 @@ test: build ## Run every test
 	$(CARGO) test $(WASM) $(GUEST)
 	$(CARGO) test $(NATIVE)
 
-test-hosts: component ## Play what owner and friend do in Node, Bun and Python
+test-hosts: export FRIENDS_CHAT_COMPONENT := $(abspath $(COMPONENT))
+test-hosts: component ## Play what owner and friend do in Node, Bun, Python and as a plugin of TinyClaw
 	@./setup hosts
-	@FRIENDS_CHAT_COMPONENT=$(abspath $(COMPONENT)) npm --prefix hosts/node run --silent transpile >/dev/null
-	node hosts/play.mjs node hosts/node/host.js
-	node hosts/play.mjs $(TARGET_DIR)/bun/node_modules/.bin/bun hosts/node/host.js
-	FRIENDS_CHAT_COMPONENT=$(abspath $(COMPONENT)) node hosts/play.mjs $(TARGET_DIR)/python-host/bin/python hosts/python/host.py
+	@npm --prefix hosts/tinyclaw run --silent build >/dev/null
+	$(PLAY) node hosts/node/host.js
+	$(PLAY) $(BUN) hosts/node/host.js
+	$(PLAY) $(TARGET_DIR)/python-host/bin/python hosts/python/host.py
+	WHOLE_ANSWERS=1 $(PLAY) $(BUN) hosts/tinyclaw/driver.js
+	$(BUN) hosts/tinyclaw/moving-in.js
 
 screenshots: build ## Take pictures of each view of the page into target/screenshots/
 	@./setup test

@@ -1,8 +1,9 @@
 // Plays what owner and friend do against a host: `node play.mjs COMMAND…`. The host serves the address in $HOST and $PORT from the
 // directory in $DATA, says `ready`, takes lines `TOOL JSON` and `nudge USER TEXT` on its input and answers each with a JSON string.
+// With $WHOLE_ANSWERS its agent is one that says nothing before it has said all; with $MEASURE it says what it cost.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -93,7 +94,7 @@ const steps = {
     const chat = await feed('/api/chat', { message: 'good morning to you', stream: true });
     const pieces = [];
     await chat.until(event => { if (event.type === 'text') pieces.push(event.content); return event.type === 'done'; });
-    assert(pieces.length > 1 && pieces.join('').includes('good morning to you'), JSON.stringify(pieces));
+    assert(pieces.length >= (process.env.WHOLE_ANSWERS ? 1 : 2) && pieces.join('').includes('good morning to you'), JSON.stringify(pieces));
   },
   async 'second tab'() {
     tab = await feed('/api/stream');
@@ -104,7 +105,7 @@ const steps = {
     assert(await tab.until(event => event.type === 'reply'));
   },
   async nudge() {
-    assert.equal(await owner('nudge friend:john bread is in the oven'), 'connections 1');
+    assert.match(await owner('nudge friend:john bread is in the oven'), /^(connections 1|sent)$/);
     const nudge = await tab.until(event => event.type === 'nudge');
     assert(JSON.stringify(nudge).includes('bread is in the oven'));
   },
@@ -124,6 +125,21 @@ const steps = {
   },
 };
 
+// A thousand requests, eight at a time, after as many to get warm; and the most memory that was needed, where the system tells.
+async function measure() {
+  const requests = 1000, eight = Array.from({ length: 8 });
+  let begin;
+  for (const _ of ['to get warm', 'to measure']) {
+    begin = performance.now();
+    for (let count = 0; count < requests; count += eight.length) {
+      await Promise.all(eight.map(async () => (await ask('/api/auth/status')).json()));
+    }
+  }
+  const rate = requests * 1000 / (performance.now() - begin);
+  const [, kib] = readFileSync(`/proc/${host.pid}/status`, 'utf8').match(/VmHWM:\s*(\d+)/);
+  console.log(`${rate.toFixed(0)} requests/s, ${(kib / 1024).toFixed(0)} MiB`);
+}
+
 let passed = 0, failed = 0;
 try {
   await start();
@@ -138,6 +154,7 @@ try {
       break;
     }
   }
+  if (process.env.MEASURE && !failed) await measure();
   await stop('SIGTERM');
 } finally {
   host.kill('SIGKILL');

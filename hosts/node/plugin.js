@@ -10,8 +10,10 @@ const MAX_UNREAD = 1024 * 1024;
 const refuse = payload => { throw { payload }; };
 const module = file => new WebAssembly.Module(readFileSync(new URL(`generated/${file}`, import.meta.url)));
 
+const shim = directory => new WASIShim({ sandbox: { preopens: { '/': directory }, env: {}, args: [] } }).getImportObject();
+
 // `setting(key)` gives a text or nothing; `agent(user, message)` gives the pieces of an answer.
-export function load({ directory, keyFile, setting, agent, log = console.error }) {
+export function load({ directory, keyFile, setting, agent, log = console.error, wasi = () => shim(directory) }) {
   const held = new Set(), turns = new Map(), lines = new Map(), modules = new Map();
   let effects = [], tickets = 0n, instance;
   const on = topic => [...held].filter(connection => connection.topics.includes(topic));
@@ -69,9 +71,8 @@ export function load({ directory, keyFile, setting, agent, log = console.error }
   };
 
   function open() {
-    const wasi = new WASIShim({ sandbox: { preopens: { '/': directory }, env: {}, args: [] } });
     const core = file => modules.get(file) ?? modules.set(file, module(file)).get(file);
-    instance = instantiate(core, { ...wasi.getImportObject(), ...imports });
+    instance = instantiate(core, { ...wasi(), ...imports });
   }
 
   // What the call asked for is carried out when it has returned, and not at all where it trapped.
