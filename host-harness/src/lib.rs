@@ -1,7 +1,7 @@
 //! Runs a channel plugin, a WebAssembly component of the world `tinyclaw:plugin/channel-plugin`.
 //!
 //! The modules are in the order a process lives: what it is told ([`settings`], [`data_dir`]), what it loads
-//! ([`source`], [`registry`], [`engine`], [`capability`], [`contract`], [`plugin`], [`pin`], [`inspect`]), what it connects ([`http`], [`push`], [`web_push`], [`agent`],
+//! ([`source`], [`registry`], [`engine`], [`capability`], [`contract`], [`plugin`], [`pin`], [`inspect`], [`conform`]), what it connects ([`http`], [`push`], [`web_push`], [`agent`],
 //! [`owner`], [`mcp`]), and [`serve()`], which puts them together. Nothing here knows what the plugin is about.
 
 pub mod log;
@@ -20,6 +20,7 @@ pub mod registry;
 pub mod source;
 
 pub mod capability;
+pub mod conform;
 pub mod contract;
 pub mod engine;
 pub mod inspect;

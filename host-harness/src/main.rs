@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use host_harness::agent::Key;
 use host_harness::backup;
+use host_harness::conform::conform;
 use host_harness::inspect::{Inspection, inspect};
 use host_harness::log;
 use host_harness::owner::{self, ChatEnd, Command, Status, Urgency};
@@ -77,6 +78,11 @@ enum Action {
         /// As JSON, for programs
         #[arg(long)]
         json: bool,
+    },
+    /// Play the contract against a plugin, for whoever writes one; nothing of it reaches an agent or a user
+    Conform {
+        /// Another plugin than the one in use: a file, or a reference as oci://REGISTRY/NAME@sha256:DIGEST
+        plugin: Option<PathBuf>,
     },
     /// Give the running plugin another program; nobody is disconnected. SIGHUP does it too, with the same file
     Reload {
@@ -170,6 +176,16 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
             return Ok(ExitCode::SUCCESS);
         }
+        Action::Conform { plugin } => {
+            settings.plugin = plugin.map(Source::named).transpose()?.or(settings.plugin);
+            let report = alone(conform(&settings))??;
+            print!("{report}");
+            return Ok(if report.is_kept() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
         Action::Accept => {
             let inspection = look(&settings)?;
             if let Some(withheld) = inspection.withheld() {
@@ -261,11 +277,15 @@ fn docker_config() -> Option<PathBuf> {
 }
 
 fn look(settings: &Settings) -> anyhow::Result<Inspection> {
+    Ok(alone(inspect(settings))??)
+}
+
+fn alone<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting")?;
-    Ok(runtime.block_on(inspect(settings))?)
+    Ok(runtime.block_on(work))
 }
 
 fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {

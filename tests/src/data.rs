@@ -161,9 +161,18 @@ pub(crate) fn target_dir() -> PathBuf {
     profile_dir().parent().unwrap().to_owned()
 }
 
-/// A component that `make build` has made of a package of this workspace, for tests.
+/// A component that `make build` has made of a package of this workspace.
 pub fn wasm(name: &str) -> PathBuf {
-    let file = target_dir().join(format!("wasm32-wasip2/debug/{name}.wasm"));
+    built(format!("wasm32-wasip2/debug/{name}.wasm"))
+}
+
+/// A plugin that misbehaves.
+pub fn fixture(name: &str) -> PathBuf {
+    built(format!("fixtures/wasm32-wasip2/debug/{name}.wasm"))
+}
+
+fn built(name: String) -> PathBuf {
+    let file = target_dir().join(name);
     assert!(file.is_file(), "{} is missing: run `make build` before", file.display());
     file
 }

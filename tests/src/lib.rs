@@ -40,7 +40,7 @@ pub use agent::{Gate, Gates, Script};
 pub use answer::Answer;
 pub use connection::{Connection, Incoming};
 pub use crowd::{Visitor, loopback};
-pub use data::{Data, free_port, wasm};
+pub use data::{Data, fixture, free_port, wasm};
 pub use events::Events;
 pub use friend::{COOKIE, Friend};
 pub use harness::Harness;

@@ -57,7 +57,9 @@ impl ChannelPlugin for Webhook {
 
     fn handle(&mut self, host: &mut dyn Host, request: &Request) -> Response {
         self.answer(host, request).unwrap_or_else(|error| {
-            tracing::error!(%error, "a request was not answered");
+            if error != Error::NotStarted {
+                tracing::error!(%error, "a request was not answered");
+            }
             Response::error(503, "Not available at the moment. Please try again.")
         })
     }

@@ -458,7 +458,7 @@ impl PluginActor {
         }
     }
 
-    fn new_store(&self, instance: Instance) -> wasmtime::Result<Store<State>> {
+    pub(super) fn new_store(&self, instance: Instance) -> wasmtime::Result<Store<State>> {
         let state = State::new(instance, self)?;
         let mut store = Store::new(self.engine.inner(), state);
         store.limiter(|state| &mut state.bounds);

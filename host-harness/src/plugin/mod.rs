@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 mod actor;
+mod bare;
 mod before;
 mod bindings;
 mod bounds;
@@ -27,7 +28,9 @@ mod syncs;
 mod upgrade;
 
 pub use actor::PluginActor;
+pub(crate) use bare::{Asked, Bare, Broken, Given};
 pub(crate) use before::Before;
+pub(crate) use bindings::exports::tinyclaw::plugin::channel::AgentEvent;
 pub use bindings::exports::tinyclaw::plugin::channel::{
     Delivery, Entry, Error as ChannelError, Metadata, OutboundMessage, Priority, Role,
 };

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wasmtime::Store;
+use wasmtime::component::InstancePre;
 
 use super::bindings::{Plugin, PluginPre};
 use super::imports::State;
@@ -66,6 +67,10 @@ impl Program {
     /// The interfaces that it exports.
     pub fn exports(&self) -> Vec<String> {
         contract::exports(self.pre.instance_pre().component())
+    }
+
+    pub(super) fn instance_pre(&self) -> &InstancePre<State> {
+        self.pre.instance_pre()
     }
 
     pub(super) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Plugin> {

@@ -1,9 +1,10 @@
 //! A host that serves a hostile plugin.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
+pub(crate) use friends_chat_tests::fixture;
 use friends_chat_tests::{Answer, Connection, DEADLINE, Data, Harness, Incoming};
 
 /// A host that serves a hostile plugin.
@@ -14,15 +15,6 @@ pub(crate) struct Hostile {
 /// A held stream.
 pub(crate) struct Held {
     body: BufReader<Box<dyn std::io::Read>>,
-}
-
-/// The file of a fixture.
-pub(crate) fn fixture(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let target = test.ancestors().nth(3).unwrap();
-    let file = target.join(format!("fixtures/wasm32-wasip2/debug/{name}.wasm"));
-    assert!(file.is_file(), "{} is missing: run `make build` before", file.display());
-    file
 }
 
 /// New data with these lines in the configuration.
