@@ -19,7 +19,7 @@ use crate::plugin::Response;
 #[derive(Debug, Clone)]
 pub struct Hold {
     /// What it listens to.
-    pub topics: Vec<String>,
+    pub topics: Vec<Arc<str>>,
     /// What is written while nothing happens.
     pub keep_alive: Option<KeepAlive>,
     /// Time after which it ends.
@@ -102,7 +102,9 @@ struct State {
     next: u64,
     now: Moment,
     connections: HashMap<u64, Arc<Queue>>,
-    topics: HashMap<String, Vec<u64>>,
+    topics: HashMap<Arc<str>, Vec<u64>>,
+    /// The last frame that keeps a connection alive: it is the same for most.
+    keep_alive: Bytes,
 }
 
 /// The hub holds as many connections as it may.
@@ -127,7 +129,7 @@ impl PushHub {
     ///
     /// # Errors
     /// When the hub is full.
-    pub fn hold(&self, hold: Hold, cut: Arc<Notify>) -> Result<Held, Full> {
+    pub fn hold(&self, mut hold: Hold, cut: Arc<Notify>) -> Result<Held, Full> {
         let mut state = self.state();
         let limits = &self.shared.limits;
         if state.connections.len() >= limits.held_connections {
@@ -145,8 +147,22 @@ impl PushHub {
             cut,
         });
         state.connections.insert(id, Arc::clone(&queue));
-        for topic in &hold.topics {
-            state.topics.entry(topic.clone()).or_default().push(id);
+        for topic in &mut hold.topics {
+            // There are thousands of connections: each name is there once.
+            if let Some((known, _)) = state.topics.get_key_value(topic) {
+                *topic = Arc::clone(known);
+            }
+            let ids = state
+                .topics
+                .entry(Arc::clone(topic))
+                .or_insert_with(|| Vec::with_capacity(1));
+            ids.push(id);
+        }
+        if let Some(keep_alive) = &mut hold.keep_alive {
+            if state.keep_alive != keep_alive.frame {
+                state.keep_alive = keep_alive.frame.clone();
+            }
+            keep_alive.frame = state.keep_alive.clone();
         }
         Ok(Held {
             hub: self.clone(),
@@ -213,7 +229,7 @@ impl PushHub {
         }
     }
 
-    fn release(&self, id: u64, topics: &[String]) {
+    fn release(&self, id: u64, topics: &[Arc<str>]) {
         let mut state = self.state();
         state.connections.remove(&id);
         for topic in topics {
@@ -266,7 +282,7 @@ impl Held {
     /// comes next yet.
     pub fn poll_cut(&self, waker: &Waker) -> Poll<()> {
         let mut waiting = self.queue.waiting();
-        if matches!(waiting.end, Some(End::Cut)) {
+        if matches!(waiting.end.as_deref(), Some(End::Cut)) {
             return Poll::Ready(());
         }
         waiting.waker = Some(waker.clone());
@@ -301,7 +317,8 @@ struct Queue {
 struct Waiting {
     frames: VecDeque<Bytes>,
     bytes: usize,
-    end: Option<End>,
+    /// Boxed: most connections wait for it for a long time.
+    end: Option<Box<End>>,
     waker: Option<Waker>,
 }
 
@@ -323,7 +340,7 @@ impl Queue {
         }
         let pushed = if waiting.frames.len() >= limits.held_frames || waiting.bytes + frame.len() > limits.held_bytes {
             *waiting = Waiting {
-                end: Some(End::Cut),
+                end: Some(Box::new(End::Cut)),
                 waker: waiting.waker.take(),
                 ..Waiting::default()
             };
@@ -343,7 +360,7 @@ impl Queue {
     fn end(&self, end: End) {
         let mut waiting = self.waiting();
         if waiting.end.is_none() {
-            waiting.end = Some(end);
+            waiting.end = Some(Box::new(end));
             wake(waiting);
         }
     }
@@ -358,8 +375,8 @@ impl Queue {
             }
             return Poll::Ready(Next::Frame(frame));
         }
-        if let Some(end) = waiting.end.clone() {
-            return Poll::Ready(Next::End(end));
+        if let Some(end) = waiting.end.as_deref() {
+            return Poll::Ready(Next::End(end.clone()));
         }
         waiting.waker = Some(waker.clone());
         Poll::Pending
@@ -388,7 +405,7 @@ mod tests {
     const NOW: Moment = Moment(0);
 
     fn hold(hub: &PushHub, topics: &[&str]) -> Held {
-        let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
+        let topics = topics.iter().map(|topic| (*topic).into()).collect();
         hub.hold(
             Hold {
                 topics,

@@ -96,25 +96,47 @@ impl Front {
     }
 }
 
-/// Serves a connection to its end. What is needed for a part of its life only is boxed: most of them hold a stream most of
-/// the time.
-pub(super) async fn serve<I>(front: Arc<Front>, stream: I, peer: IpAddr)
+/// What happens on a connection until something else does. What one step needs is gone with it, and the connection's task
+/// keeps a pointer: most of them hold a stream most of the time.
+struct Step(Pin<Box<dyn Future<Output = Option<Step>> + Send>>);
+
+impl Step {
+    fn new(step: impl Future<Output = Option<Self>> + Send + 'static) -> Self {
+        Self(Box::pin(step))
+    }
+}
+
+/// Serves a connection to its end.
+pub(super) fn serve<I>(front: Arc<Front>, stream: I, peer: IpAddr) -> impl Future<Output = ()> + Send
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let limits = front.plugin.limits();
-    let stream = Patient::new(stream, limits.write);
-    if let Some(tls) = &front.tls {
-        return Box::pin(secure(&front, tls, stream, peer)).await;
+    let mut step = begin(front, stream, peer);
+    async move {
+        while let Some(next) = (&mut step.0).await {
+            step = next;
+        }
     }
-    let Some(begun) = Box::pin(begun(&front, stream)).await else {
-        return;
-    };
-    if begun.is_http2() {
-        return Box::pin(http2(&front, begun, peer)).await;
-    }
-    let (came, stream) = begun.into_parts();
-    http1(&front, stream, came, peer).await;
+}
+
+/// Finds out what is spoken.
+fn begin<I>(front: Arc<Front>, stream: I, peer: IpAddr) -> Step
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    Step::new(async move {
+        let stream = Patient::new(stream, front.plugin.limits().write);
+        if let Some(tls) = front.tls.clone() {
+            return secure(front, &tls, stream, peer).await;
+        }
+        let begun = begun(&front, stream).await?;
+        if begun.is_http2() {
+            http2(&front, begun, peer).await;
+            return None;
+        }
+        let (came, stream) = begun.into_parts();
+        Some(http1(front, stream, came, peer))
+    })
 }
 
 /// Waits for the first bytes of a connection.
@@ -134,40 +156,41 @@ where
     None
 }
 
-async fn secure<I>(front: &Arc<Front>, tls: &Tls, stream: I, peer: IpAddr)
+async fn secure<I>(front: Arc<Front>, tls: &Tls, stream: I, peer: IpAddr) -> Option<Step>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let shaken = tokio::select! {
-        shaken = Box::pin(timeout(front.plugin.limits().handshake, tls.accept(stream))) => shaken,
-        () = front.closing() => return,
+        shaken = timeout(front.plugin.limits().handshake, tls.accept(stream)) => shaken,
+        () = front.closing() => return None,
     };
     match shaken {
-        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => {
-            Box::pin(http2(front, stream, peer)).await;
-        }
-        Ok(Ok(stream)) => http1(front, stream, Bytes::new(), peer).await,
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => http2(&front, stream, peer).await,
+        Ok(Ok(stream)) => return Some(http1(front, stream, Bytes::new(), peer)),
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
+    None
 }
 
-/// Requests and what they are answered with take turns on a connection, and what each needs lasts no longer than its turn.
-async fn http1<I>(front: &Arc<Front>, mut stream: I, mut came: Bytes, peer: IpAddr)
+/// Answers requests, and then carries what one of them was answered with; after a stream it begins again.
+fn http1<I>(front: Arc<Front>, stream: I, came: Bytes, peer: IpAddr) -> Step
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    while let Some((left, rest, connection)) = Box::pin(requests(front, Begun::new(came, stream), peer)).await {
+    Step::new(async move {
+        let (left, rest, connection) = requests(&front, Begun::new(came, stream), peer).await?;
         match left {
-            Left::Stream(held) => match Box::pin(held.run(connection, rest)).await {
-                Some(after) => (stream, came) = after,
-                None => return,
-            },
+            Left::Stream(held) => {
+                let after = move |stream, came| http1(front, stream, came, peer);
+                Some(Step::new(held.run(connection, rest, after)))
+            }
             Left::Socket(head, socket, cut) => {
-                return Box::pin(socket.run(connection, &head, rest, &front.plugin, &cut)).await;
+                socket.run(connection, &head, rest, &front.plugin, &cut).await;
+                None
             }
         }
-    }
+    })
 }
 
 /// Answers one request after another, until the connection ends or is left to what a request was answered with; that, what

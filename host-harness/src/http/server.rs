@@ -156,10 +156,14 @@ impl Seldom {
     }
 }
 
-async fn serve(front: Arc<Front>, stream: TcpStream, peer: IpAddr, _place: Place) {
+fn serve(front: Arc<Front>, stream: TcpStream, peer: IpAddr, place: Place) -> impl Future<Output = ()> + Send {
     // A piece of an answer is small and wanted now.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "setting TCP_NODELAY");
     }
-    connection::serve(front, stream, peer).await;
+    let serving = connection::serve(front, stream, peer);
+    async move {
+        serving.await;
+        drop(place);
+    }
 }

@@ -92,9 +92,14 @@ impl Stream {
         Self { form, held, out }
     }
 
-    /// Carries it to its end, on a connection from which some bytes have come already. Gives the connection back, and all that
-    /// came on it, where another request may follow.
-    pub(super) fn run<S>(self, stream: S, came: Bytes) -> impl Future<Output = Option<(S, Bytes)>>
+    /// Carries it to its end, on a connection from which some bytes have come already. Where another request may follow, what is
+    /// made of the connection and of all that came on it is given then.
+    pub(super) fn run<S, T>(
+        self,
+        stream: S,
+        came: Bytes,
+        after: impl FnOnce(S, Bytes) -> T,
+    ) -> impl Future<Output = Option<T>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -120,7 +125,7 @@ impl Stream {
                 return None;
             }
             if running.form.keeps {
-                return Some((running.stream, running.came.freeze()));
+                return Some(after(running.stream, running.came.freeze()));
             }
             // Either way the connection goes.
             let _ = Box::pin(timeout(CLOSING, running.stream.shutdown())).await;
@@ -306,7 +311,7 @@ mod tests {
                 ..Limits::default()
             });
             let hold = Hold {
-                topics: vec!["john".to_owned()],
+                topics: vec!["john".into()],
                 keep_alive: Some(KeepAlive {
                     frame: Bytes::from_static(b":"),
                     every: EVERY,
@@ -317,7 +322,9 @@ mod tests {
             let mut response = Response::new(Bytes::from_static(b"begin"));
             response.headers_mut().insert(DATE, HeaderValue::from_static("now"));
             let (client, server) = duplex(256);
-            let task = tokio::spawn(Stream::new(response, held, form).run(server, Bytes::new()));
+            let task = tokio::spawn(
+                Stream::new(response, held, form).run(server, Bytes::new(), |stream, came| (stream, came)),
+            );
             Self { hub, client, task }
         }
 

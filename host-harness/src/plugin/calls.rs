@@ -349,7 +349,7 @@ fn answer(hub: &PushHub, mut response: wit::Response, cut: &Arc<Notify>) -> Http
 impl From<wit::Hold> for Hold {
     fn from(hold: wit::Hold) -> Self {
         Self {
-            topics: hold.topics,
+            topics: hold.topics.into_iter().map(Arc::from).collect(),
             keep_alive: hold.keep_alive.map(|keep_alive| KeepAlive {
                 frame: keep_alive.frame.into(),
                 every: Duration::from_millis(keep_alive.every_ms.into()).max(SHORTEST_KEEP_ALIVE),
