@@ -11,6 +11,7 @@ GUEST := --package friends-chat --package channel-plugin --package wasi-sqlite
 NATIVE := --package host-harness --package friends-chat-tests --package wasm-runner
 PLAY := MEASURE=1 node hosts/play.mjs
 BUN := $(TARGET_DIR)/bun/node_modules/.bin/bun
+DIST := $(abspath $(TARGET_DIR))/dist
 # What `make fuzz` looks at, and how long at each.
 TARGET ?= requests front vfs
 FUZZ_SECONDS ?= 60
@@ -20,7 +21,7 @@ export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-
 export PATH := $(abspath $(TARGET_DIR))/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-hosts screenshots crashes soak bench fuzz miri deny sbom lint clean setup component fixtures examples
+.PHONY: help run build test test-hosts screenshots crashes soak bench fuzz miri deny dist sbom lint clean setup component fixtures examples
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -93,6 +94,9 @@ deny: ## Check the licences, sources and known faults of dependencies
 	else \
 		echo "the list of known faults cannot be reached from here, so nothing was looked up in it"; \
 	fi
+
+dist: setup wit/deps ## Make what is published, in target/dist/: components, WIT, an OCI layout, what they are made of, checksums
+	@./dist/build "$(DIST)"
 
 sbom: ## List what the program and the component are made of, in target/sbom/
 	@./setup sbom

@@ -1,6 +1,7 @@
-// Plays what owner and friend do against a host: `node play.mjs COMMAND…`. The host serves the address in $HOST and $PORT from the
-// directory in $DATA, says `ready`, takes lines `TOOL JSON` and `nudge USER TEXT` on its input and answers each with a JSON string.
-// With $WHOLE_ANSWERS its agent is one that says nothing before it has said all; with $MEASURE it says what it cost.
+// Plays what owner and friend do, as `scenario.json` has it, against a host: `node play.mjs COMMAND…`. The host serves the address in
+// $HOST and $PORT from the directory in $DATA, says `ready`, takes lines `TOOL JSON` and `nudge USER TEXT` on its input and answers
+// each with a JSON string. With $WHOLE_ANSWERS its agent is one that says nothing before it has said all; with $MEASURE it says
+// what it cost.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
+const scenario = JSON.parse(readFileSync(new URL('scenario.json', import.meta.url)));
 const data = mkdtempSync(join(tmpdir(), 'friends-chat-'));
 const port = await new Promise(done => {
   const server = createServer().listen(0, '127.0.0.1', () => {
@@ -19,7 +21,8 @@ const port = await new Promise(done => {
 const env = { ...process.env, DATA: data, HOST: '127.0.0.1', PORT: String(port) };
 const url = `http://127.0.0.1:${port}`;
 const deadline = AbortSignal.timeout(60_000);
-let host, answers, cookie;
+const known = {}, streams = {};
+let host, answers;
 
 async function start() {
   host = spawn(process.argv[2], process.argv.slice(3), { env, stdio: ['pipe', 'pipe', 'ignore'] });
@@ -41,89 +44,62 @@ async function owner(line) {
   return JSON.parse(value);
 }
 
-function ask(path, body) {
+function ask(path, body, cookie = known.cookie) {
   const headers = { ...(cookie && { cookie }), ...(body && { 'content-type': 'application/json' }) };
   return fetch(url + path, { method: body ? 'POST' : 'GET', headers, body: body && JSON.stringify(body), signal: deadline });
 }
 
-// What a stream says, until something it says fits.
-async function feed(path, body) {
-  const { status, body: stream } = await ask(path, body);
-  assert.equal(status, 200);
-  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+// The events of a stream, in turn.
+async function* events(stream) {
   let text = '';
-  return {
-    async until(fits) {
-      for (;;) {
-        for (let end; (end = text.indexOf('\n\n')) >= 0;) {
-          const said = text.slice(0, end).split('\n').find(line => line.startsWith('data: '));
-          text = text.slice(end + 2);
-          if (said && fits(JSON.parse(said.slice(6)))) return JSON.parse(said.slice(6));
-        }
-        const { value, done } = await reader.read();
-        if (done) return undefined;
-        text += value;
-      }
-    },
-  };
+  for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    for (let end; (end = text.indexOf('\n\n')) >= 0; text = text.slice(end + 2)) {
+      const line = text.slice(0, end).split('\n').find(line => line.startsWith('data: '));
+      if (line) yield JSON.parse(line.slice(6));
+    }
+  }
 }
 
-async function history() {
-  const { entries } = await (await ask('/api/history?limit=50')).json();
-  return entries.map(entry => entry.text ?? entry.html);
+// What a step says may name what an earlier one has found.
+const filled = value => JSON.parse(JSON.stringify(value), (_, text) => typeof text === 'string' ? known[text.match(/^\{(\w+)\}$/)?.[1]] ?? text : text);
+
+function says(text, step) {
+  if (!('says' in step)) return;
+  const expected = filled(step.says);
+  if (expected !== step.says) return assert.equal(text, expected);
+  const found = text.match(new RegExp(expected, 's'));
+  assert(found, text);
+  Object.assign(known, found.groups);
 }
 
-let code, tab;
-const steps = {
-  async 'invite by tool'() {
-    const told = await owner('friends_chat_invite {"username":"john"}');
-    code = told.match(/Invite code: (\S+)/)?.[1];
-    assert(code, told);
-    assert.equal((await ask('/api/history')).status, 401);
-  },
-  async redeem() {
-    const response = await ask('/api/auth/redeem', { code });
-    assert.equal(response.status, 200);
-    cookie = response.headers.get('set-cookie').split(';')[0];
-    const again = await fetch(`${url}/api/auth/redeem`, {
-      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code }),
-    });
-    assert.equal(again.status, 401);
-  },
-  async 'chat, streamed'() {
-    const chat = await feed('/api/chat', { message: 'good morning to you', stream: true });
-    const pieces = [];
-    await chat.until(event => { if (event.type === 'text') pieces.push(event.content); return event.type === 'done'; });
-    assert(pieces.length >= (process.env.WHOLE_ANSWERS ? 1 : 2) && pieces.join('').includes('good morning to you'), JSON.stringify(pieces));
-  },
-  async 'second tab'() {
-    tab = await feed('/api/stream');
-    assert(await tab.until(event => event.type === 'hello'));
-    const answer = await (await ask('/api/chat', { message: 'from the other tab', stream: false })).json();
-    assert(answer.content.includes('from the other tab'));
-    assert(await tab.until(event => event.type === 'message'));
-    assert(await tab.until(event => event.type === 'reply'));
-  },
-  async nudge() {
-    assert.match(await owner('nudge friend:john bread is in the oven'), /^(connections 1|sent)$/);
-    const nudge = await tab.until(event => event.type === 'nudge');
-    assert(JSON.stringify(nudge).includes('bread is in the oven'));
-  },
-  async 'restart without a goodbye'() {
-    const before = await history();
-    await stop('SIGKILL');
-    await start();
-    assert.deepEqual(await history(), before);
-    assert.equal((await ask('/api/health')).status, 200);
-  },
-  async revoke() {
-    tab = await feed('/api/stream');
-    await tab.until(event => event.type === 'hello');
-    await owner('friends_chat_revoke {"username":"john"}');
-    assert.equal(await tab.until(() => false), undefined, 'the stream ends');
-    assert.equal((await ask('/api/history')).status, 401);
+const kinds = {
+  async tool(step) { says(await owner(`${step.tool} ${JSON.stringify(step.arguments)}`), step); },
+  async nudge(step) { assert.doesNotMatch(await owner(`nudge ${step.nudge} ${step.text}`), /^error/); },
+  async restart() { await stop('SIGKILL'); await start(); },
+  get: request,
+  post: request,
+  async stream(step) {
+    let pieces = [];
+    for (;;) {
+      const { value: event, done } = await streams[step.stream].next();
+      if (done) return assert.equal(step.until, 'end', 'the stream has ended');
+      if (event.type === 'text') pieces.push(event.content);
+      if (Object.entries(step.until).every(([key, value]) => event[key] === value)) break;
+    }
+    if (!step.text) return;
+    assert(pieces.join('').includes(step.text), JSON.stringify(pieces));
+    assert(pieces.length > 1 || process.env.WHOLE_ANSWERS, 'the answer came as a whole');
   },
 };
+
+async function request(step) {
+  const response = await ask(step.get ?? step.post, step.body && filled(step.body), step.without === 'cookie' ? '' : known.cookie);
+  assert.equal(response.status, step.status ?? 200);
+  if (step.keeps === 'cookie') known.cookie = response.headers.get('set-cookie').split(';')[0];
+  if (step.opens) streams[step.opens] = events(response.body);
+  else says(await response.text(), step);
+}
 
 // A thousand requests, eight at a time, after as many to get warm; and the most memory that was needed, where the system tells.
 async function measure() {
@@ -143,9 +119,9 @@ async function measure() {
 let passed = 0, failed = 0;
 try {
   await start();
-  for (const [name, step] of Object.entries(steps)) {
+  for (const { name, steps } of scenario) {
     try {
-      await step();
+      for (const step of steps) await kinds[Object.keys(step)[0]](step);
       passed += 1;
       console.log(`ok      ${name}`);
     } catch (error) {

@@ -2,6 +2,7 @@
 //! files. Nothing of it reaches an agent, a user or the network.
 
 mod life;
+mod schema;
 mod tools;
 mod users;
 mod web;

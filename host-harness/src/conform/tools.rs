@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use boon::{Compiler, Schemas};
 use serde_json::Value;
 
-use super::{Found, Report, Scene, expect};
+use super::{Found, Report, Scene, expect, schema};
 use crate::plugin::{Tool, ToolError};
 
 pub(super) async fn look(scene: &Scene, report: &mut Report) {
@@ -44,12 +43,8 @@ async fn have_schemas(scene: &Scene) -> Found {
         let kind = schema.get("type");
         let rule = format!("the parameters of {name} are the schema of an object");
         expect(kind.and_then(Value::as_str) == Some("object"), &rule, &kind)?;
-        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
-        let found = match compiler.add_resource("parameters.json", schema) {
-            Ok(()) => compiler.compile("parameters.json", &mut schemas).map(drop),
-            Err(error) => Err(error),
-        };
-        found.map_err(|error| format!("the parameters of {name} are no JSON Schema of 2020-12: {error:#}"))?;
+        schema::check(&schema)
+            .map_err(|error| format!("the parameters of {name} are no JSON Schema of 2020-12: {error}"))?;
     }
     Ok(())
 }
