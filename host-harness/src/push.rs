@@ -143,8 +143,10 @@ impl PushHub {
         state.next += 1;
         let queue = Arc::new(Queue {
             since: state.now,
-            waiting: Mutex::default(),
-            cut,
+            waiting: Mutex::new(Waiting {
+                cut: Some(cut),
+                ..Waiting::default()
+            }),
         });
         state.connections.insert(id, Arc::clone(&queue));
         for topic in &mut hold.topics {
@@ -278,6 +280,11 @@ impl Held {
         self.queue.poll(waker)
     }
 
+    /// Nobody needs to be told when this is cut: its reader looks with [`Held::poll_cut`].
+    pub fn look_for_cuts(&self) {
+        self.queue.waiting().cut = None;
+    }
+
     /// Is ready when it has been cut, and otherwise wakes `waker` when something happens: for a connection that cannot take what
     /// comes next yet.
     pub fn poll_cut(&self, waker: &Waker) -> Poll<()> {
@@ -310,7 +317,6 @@ impl Drop for Held {
 struct Queue {
     since: Moment,
     waiting: Mutex<Waiting>,
-    cut: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -320,6 +326,8 @@ struct Waiting {
     /// Boxed: most connections wait for it for a long time.
     end: Option<Box<End>>,
     waker: Option<Waker>,
+    /// Told when it is cut; none of one whose reader looks.
+    cut: Option<Arc<Notify>>,
 }
 
 /// What became of a frame.
@@ -342,9 +350,12 @@ impl Queue {
             *waiting = Waiting {
                 end: Some(Box::new(End::Cut)),
                 waker: waiting.waker.take(),
+                cut: waiting.cut.take(),
                 ..Waiting::default()
             };
-            self.cut.notify_one();
+            if let Some(cut) = &waiting.cut {
+                cut.notify_one();
+            }
             Pushed::Cut
         } else {
             waiting.bytes += frame.len();

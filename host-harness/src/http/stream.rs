@@ -89,6 +89,7 @@ impl Stream {
         }
         let mut out = self::head(form, &Response::from_parts(head, ()));
         form.put(&mut out, &beginning);
+        held.look_for_cuts();
         Self { form, held, out }
     }
 
