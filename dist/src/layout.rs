@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::sha256;
@@ -15,7 +16,18 @@ const COMPONENT: &str = "application/wasm";
 
 pub(crate) struct Layout {
     directory: PathBuf,
-    manifests: Vec<Value>,
+    manifests: Vec<Descriptor>,
+}
+
+/// What names a blob.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    media_type: &'static str,
+    digest: String,
+    size: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<Value>,
 }
 
 impl Layout {
@@ -30,7 +42,7 @@ impl Layout {
     /// Adds a component, under a name and a version.
     pub(crate) fn add(&mut self, name: &str, version: &str, component: &[u8]) -> Result<()> {
         let layer = self.blob(COMPONENT, component)?;
-        let config = json!({ "architecture": "wasm", "os": "wasip2", "layerDigests": [layer["digest"]] });
+        let config = json!({ "architecture": "wasm", "os": "wasip2", "layerDigests": [layer.digest] });
         let config = self.blob(CONFIG, config.to_string().as_bytes())?;
         let manifest = json!({
             "schemaVersion": 2,
@@ -38,9 +50,10 @@ impl Layout {
             "config": config,
             "layers": [layer],
         });
-        let mut manifest = self.blob(MANIFEST, manifest.to_string().as_bytes())?;
-        manifest["annotations"] = json!({ "org.opencontainers.image.ref.name": format!("{name}-{version}") });
-        self.manifests.push(manifest);
+        self.manifests.push(Descriptor {
+            annotations: Some(json!({ "org.opencontainers.image.ref.name": format!("{name}-{version}") })),
+            ..self.blob(MANIFEST, manifest.to_string().as_bytes())?
+        });
         Ok(())
     }
 
@@ -53,9 +66,14 @@ impl Layout {
     }
 
     /// Writes a blob and gives its descriptor.
-    fn blob(&self, media_type: &str, bytes: &[u8]) -> Result<Value> {
+    fn blob(&self, media_type: &'static str, bytes: &[u8]) -> Result<Descriptor> {
         let digest = sha256(bytes);
         fs::write(self.directory.join("blobs/sha256").join(&digest), bytes)?;
-        Ok(json!({ "mediaType": media_type, "digest": format!("sha256:{digest}"), "size": bytes.len() }))
+        Ok(Descriptor {
+            media_type,
+            digest: format!("sha256:{digest}"),
+            size: bytes.len(),
+            annotations: None,
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! The command `host-harness`.
 
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -132,6 +134,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// Writes on standard output. Whoever has closed it does not want to know, as `head` when it has enough; what was done is done.
+fn say(text: impl Display) {
+    let _closed = write!(io::stdout(), "{text}");
+}
+
 /// An error with its causes, as far as it does not name them itself.
 fn sentence(error: &anyhow::Error) -> String {
     let mut sentence = String::new();
@@ -171,15 +178,15 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             settings.plugin = plugin.map(Source::named).transpose()?.or(settings.plugin);
             let inspection = look(&settings)?;
             match json {
-                true => println!("{}", serde_json::to_string_pretty(&inspection)?),
-                false => print!("{inspection}"),
+                true => say(format_args!("{}\n", serde_json::to_string_pretty(&inspection)?)),
+                false => say(inspection),
             }
             return Ok(ExitCode::SUCCESS);
         }
         Action::Conform { plugin } => {
             settings.plugin = plugin.map(Source::named).transpose()?.or(settings.plugin);
             let report = alone(conform(&settings))??;
-            print!("{report}");
+            say(&report);
             return Ok(if report.is_kept() {
                 ExitCode::SUCCESS
             } else {
@@ -192,9 +199,12 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 return Err(withheld.into());
             }
             let wishes = inspection.pin.accept(&settings.data.pin())?;
-            println!("Accepted the plugin with sha256 {}.", inspection.pin.sha256);
+            say(format_args!(
+                "Accepted the plugin with sha256 {}.\n",
+                inspection.pin.sha256
+            ));
             for wish in wishes {
-                println!("It may have now: {wish}");
+                say(format_args!("It may have now: {wish}\n"));
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -205,15 +215,17 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             });
         }
         Action::Status { json } => {
-            println!("{}", status_text(owner::status(&settings)?, json)?);
+            say(format_args!("{}\n", status_text(owner::status(&settings)?, json)?));
             return Ok(ExitCode::SUCCESS);
         }
         Action::Backup { file } => {
-            println!("{}", backup::back_up(&settings, &file).map_err(anyhow::Error::msg)?);
+            let done = backup::back_up(&settings, &file).map_err(anyhow::Error::msg)?;
+            say(format_args!("{done}\n"));
             return Ok(ExitCode::SUCCESS);
         }
         Action::Restore { file } => {
-            println!("{}", backup::restore(&settings, &file).map_err(anyhow::Error::msg)?);
+            let done = backup::restore(&settings, &file).map_err(anyhow::Error::msg)?;
+            say(format_args!("{done}\n"));
             return Ok(ExitCode::SUCCESS);
         }
         Action::Mcp => {
@@ -244,7 +256,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     match owner::ask(&settings, command)? {
         Ok(text) => {
-            println!("{text}");
+            say(format_args!("{text}\n"));
             Ok(ExitCode::SUCCESS)
         }
         Err(sentence) => {
@@ -306,7 +318,7 @@ fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {
                 _ = terminate.recv() => {}
             }
         };
-        let served = serve(settings, welcome, |line| println!("{line}"), end).await;
+        let served = serve(settings, welcome, |line| say(format_args!("{line}\n")), end).await;
         reloading.abort();
         Ok(served?)
     })

@@ -173,3 +173,15 @@ fn codes_and_cookies_are_in_no_file_and_no_log() {
         }
     }
 }
+
+#[test]
+fn whoever_stops_listening_hears_of_no_error() {
+    let data = Data::new();
+    for arguments in [&["inspect"][..], &["conform"], &["list"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = data.command(arguments).stdout(writer).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && said.is_empty(), "{arguments:?}: {said}");
+    }
+}
