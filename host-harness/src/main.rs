@@ -79,7 +79,7 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Play the contract against a plugin, for whoever writes one; nothing of it reaches an agent or a user
+    /// Hold a plugin to the contract: play against it what the WIT says, and tell what it does not keep
     Conform {
         /// Another plugin than the one in use: a file, or a reference as oci://REGISTRY/NAME@sha256:DIGEST
         plugin: Option<PathBuf>,
@@ -180,10 +180,9 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             settings.plugin = plugin.map(Source::named).transpose()?.or(settings.plugin);
             let report = alone(conform(&settings))??;
             print!("{report}");
-            return Ok(if report.is_kept() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
+            return Ok(match report.has_failed() {
+                true => ExitCode::FAILURE,
+                false => ExitCode::SUCCESS,
             });
         }
         Action::Accept => {
