@@ -83,6 +83,9 @@ enum Action {
     Conform {
         /// Another plugin than the one in use: a file, or a reference as oci://REGISTRY/NAME@sha256:DIGEST
         plugin: Option<PathBuf>,
+        /// What an owner and a friend do, to be played at it, as hosts/scenario.json
+        #[arg(long, value_name = "FILE")]
+        scenario: Option<PathBuf>,
     },
     /// Give the running plugin another program; nobody is disconnected. SIGHUP does it too, with the same file
     Reload {
@@ -176,9 +179,9 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        Action::Conform { plugin } => {
+        Action::Conform { plugin, scenario } => {
             settings.plugin = plugin.map(Source::named).transpose()?.or(settings.plugin);
-            let report = alone(conform(&settings))??;
+            let report = alone(conform(&settings, scenario.as_deref()))??;
             print!("{report}");
             return Ok(match report.has_failed() {
                 true => ExitCode::FAILURE,

@@ -42,6 +42,44 @@ fn what_we_ship_keeps_the_contract() {
 }
 
 #[test]
+fn the_scenario_of_all_hosts_holds() {
+    let table = Data::new()
+        .run(&["conform", "--scenario", "../hosts/scenario.json"])
+        .success();
+    for line in table.lines().take_while(|line| !line.is_empty()) {
+        assert!(line.starts_with("ok"), "{table}");
+    }
+    assert!(table.contains("scenario, restart without a goodbye"), "{table}");
+    for check in OF_KNOWN_USERS {
+        assert!(table.contains(check), "{table}");
+    }
+}
+
+#[test]
+fn a_scenario_fails_at_the_step_that_does_not_hold() {
+    let data = Data::new();
+    let file = data.path().join("scenario.json");
+    let play = |scenario: &str| {
+        fs::write(&file, scenario).unwrap();
+        data.run(&["conform", "--scenario", file.to_str().unwrap()])
+    };
+    let steps = r#"[{"name": "one", "steps": [{"restart": "killed"}, {"get": "/", "status": 404}]}, {"name": "two", "steps": []}]"#;
+    let outcome = play(steps);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    for line in [
+        "FAILED   scenario, one: `{\"get\":\"/\"}`: the status is 200, not 404\n",
+        "skipped  scenario, two: an earlier part failed\n",
+    ] {
+        assert!(outcome.stdout.contains(line), "{}", outcome.stdout);
+    }
+    let refusal = play(r#"[{"name": "one", "steps": [{"gets": "/"}]}]"#).failure();
+    assert!(
+        refusal.contains("gets") && refusal.contains("docs/hosts.md"),
+        "{refusal}"
+    );
+}
+
+#[test]
 fn what_is_no_plugin_fails_in_one_line() {
     let data = Data::new();
     let file = data.path().join("plugin.wasm");
@@ -59,7 +97,7 @@ async fn every_sentence_that_is_quoted_is_in_the_contract() {
         data: Some(data.path().to_owned()),
         ..Overrides::default()
     };
-    let report = conform(&Settings::resolve(overrides).unwrap()).await.unwrap();
+    let report = conform(&Settings::resolve(overrides).unwrap(), None).await.unwrap();
     for rule in report.lines.iter().filter_map(|line| line.rule) {
         let wit = fs::read_to_string(Path::new("../wit").join(rule.file)).unwrap();
         let words: Vec<&str> = wit.split_whitespace().filter(|word| *word != "///").collect();

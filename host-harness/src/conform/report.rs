@@ -90,6 +90,19 @@ impl Report {
         });
     }
 
+    /// Adds a part of a scenario.
+    pub(super) fn add_part(&mut self, name: &str, played: Checked) {
+        self.lines.push(Line {
+            check: format!("scenario, {name}"),
+            rule: None,
+            outcome: match played {
+                Ok(()) => Outcome::Ok,
+                Err(Finding::Came(came)) => Outcome::Failed(one_line(&came)),
+                Err(Finding::Unseen(why)) => Outcome::Skipped(why),
+            },
+        });
+    }
+
     fn count(&self, of: impl Fn(&Outcome) -> bool) -> usize {
         self.lines.iter().filter(|line| of(&line.outcome)).count()
     }
