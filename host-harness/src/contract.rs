@@ -15,6 +15,9 @@ const EXPORTS: [&str; 6] = [
     "tinyclaw:plugin/web-push-events@0.1.0",
 ];
 
+/// What a plugin may export besides: the standard's door, and what a Rust program has that is built as a plugin.
+const OTHER_EXPORTS: [&str; 2] = ["wasi:http/incoming-handler@0.2.12", "wasi:cli/run@0.2.12"];
+
 /// What stands behind the name of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -126,6 +129,11 @@ pub fn exports(component: &Component) -> Vec<String> {
     let engine = component.engine();
     let ty = component.component_type();
     ty.exports(engine).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Whether a plugin may export this.
+pub(crate) fn is_export(name: &str) -> bool {
+    EXPORTS.iter().chain(&OTHER_EXPORTS).any(|ours| links(name, ours))
 }
 
 /// What a plugin that imports this needs.

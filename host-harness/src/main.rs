@@ -81,10 +81,13 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Play the contract against a plugin, for whoever writes one; nothing of it reaches an agent or a user
+    /// Hold a plugin to the contract: play against it what the WIT says, and tell what it does not keep
     Conform {
         /// Another plugin than the one in use: a file, or a reference as oci://REGISTRY/NAME@sha256:DIGEST
         plugin: Option<PathBuf>,
+        /// What an owner and a friend do, to be played at it, as hosts/scenario.json
+        #[arg(long, value_name = "FILE")]
+        scenario: Option<PathBuf>,
     },
     /// Give the running plugin another program; nobody is disconnected. SIGHUP does it too, with the same file
     Reload {
@@ -183,14 +186,13 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        Action::Conform { plugin } => {
+        Action::Conform { plugin, scenario } => {
             settings.plugin = plugin.map(Source::named).transpose()?.or(settings.plugin);
-            let report = alone(conform(&settings))??;
+            let report = alone(conform(&settings, scenario.as_deref()))??;
             say(&report);
-            return Ok(if report.is_kept() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
+            return Ok(match report.has_failed() {
+                true => ExitCode::FAILURE,
+                false => ExitCode::SUCCESS,
             });
         }
         Action::Accept => {

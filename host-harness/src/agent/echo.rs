@@ -25,6 +25,13 @@ impl Echo {
     }
 }
 
+/// At the pace of a quick reader.
+impl Default for Echo {
+    fn default() -> Self {
+        Self::at(PACE)
+    }
+}
+
 impl Agent for Echo {
     fn answer(&self, turn: Turn, pieces: mpsc::Sender<Piece>) -> Answering<'_> {
         Box::pin(async move {

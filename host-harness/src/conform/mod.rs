@@ -1,173 +1,79 @@
-//! Plays the contract against a component: what the texts in `wit/` demand of a plugin, asked of it one by one, each time on new
-//! files. Nothing of it reaches an agent, a user or the network.
+//! Holds a component to the contract: plays against it what the WIT says, sentence by sentence, and reports what came.
+//!
+//! Each check has an instance of its own on an empty directory, with the plugin's configuration, stand-ins for its secrets, and
+//! nobody to talk to. A scenario is played at a host with the echo agent. Nothing of the owner's is touched.
 
-mod life;
+mod contents;
+mod doors;
+mod error;
+mod files;
+mod lifecycle;
+mod report;
+mod requests;
+mod scenario;
 mod schema;
+mod subject;
 mod tools;
 mod users;
-mod web;
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
-use tempfile::TempDir;
+pub use report::{Line, Outcome, Report, Rule};
+pub use scenario::ScenarioError;
 
 use crate::capability::Capabilities;
 use crate::engine::Engine;
-use crate::limits::Limits;
-use crate::plugin::{Bare, Broken, ChannelError, Grants, Program};
+use crate::plugin::LoadError;
 use crate::serve::{self, ServeError};
 use crate::settings::Settings;
+use scenario::Scenario;
+use subject::Subject;
 
-/// Bytes of a secret that is given for the length of the look.
-const SECRET_BYTES: usize = 32;
-
-/// What was found, in the order in which it was looked for.
-#[derive(Debug, Default)]
-pub struct Report {
-    lines: Vec<(&'static str, Outcome)>,
+/// Why nothing was checked.
+#[derive(Debug, thiserror::Error)]
+pub enum ConformError {
+    /// The component cannot be read, or this machine does not let it run.
+    #[error(transparent)]
+    Component(#[from] ServeError),
+    /// There is nothing to play.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
 }
 
-/// What one check came to.
-#[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    Kept,
-    /// What the contract says, and what came instead.
-    Broken(String),
-    /// Why there was nothing to look at.
-    Skipped(String),
-}
-
-/// What a check finds: the contract kept, or a sentence.
-type Found = Result<(), String>;
-
-impl Report {
-    /// Whether the contract was kept wherever it was looked at.
-    pub fn is_kept(&self) -> bool {
-        !self
-            .lines
-            .iter()
-            .any(|(_, outcome)| matches!(outcome, Outcome::Broken(_)))
-    }
-
-    fn note(&mut self, what: &'static str, found: Found) {
-        let outcome = found.map_or_else(Outcome::Broken, |()| Outcome::Kept);
-        self.lines.push((what, outcome));
-    }
-
-    fn skip(&mut self, what: &'static str, why: &str) {
-        self.lines.push((what, Outcome::Skipped(why.to_owned())));
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (what, outcome) in &self.lines {
-            match outcome {
-                Outcome::Kept => writeln!(f, "ok       {what}")?,
-                Outcome::Broken(sentence) => writeln!(f, "FAILED   {what}: {sentence}")?,
-                Outcome::Skipped(why) => writeln!(f, "skipped  {what}: {why}")?,
-            }
-        }
-        let count = |is: fn(&Outcome) -> bool| self.lines.iter().filter(|(_, outcome)| is(outcome)).count();
-        let kept = count(|outcome| *outcome == Outcome::Kept);
-        let broken = count(|outcome| matches!(outcome, Outcome::Broken(_)));
-        writeln!(
-            f,
-            "{kept} passed, {broken} failed, {} skipped",
-            self.lines.len() - kept - broken
-        )
-    }
-}
-
-/// What instances are made of and run on.
-struct Scene {
-    engine: Arc<Engine>,
-    program: Program,
-    limits: Limits,
-    config: BTreeMap<String, String>,
-    secrets: BTreeMap<String, Vec<u8>>,
-}
-
-impl Scene {
-    fn new(settings: &Settings) -> Result<Self, ServeError> {
-        let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
-        // Whatever it wants is there, and leads nowhere.
-        let (program, _) = serve::program(settings, &engine, &Capabilities::default())?;
-        let mut secrets = BTreeMap::new();
-        for name in &settings.secrets {
-            let mut secret = vec![0; SECRET_BYTES];
-            getrandom::fill(&mut secret).map_err(|error| ServeError::Runtime(error.into()))?;
-            secrets.insert(name.clone(), secret);
-        }
-        Ok(Self {
-            engine,
-            program,
-            limits: settings.limits.clone(),
-            config: settings.plugin_config(settings.port),
-            secrets,
-        })
-    }
-
-    /// A new instance on these files.
-    async fn on(&self, files: &TempDir) -> Result<Bare, String> {
-        let grants = Grants {
-            directory: files.path().to_owned(),
-            config: self.config.clone(),
-            secrets: self.secrets.clone(),
-            ..Grants::default()
-        };
-        Bare::new(&self.engine, &self.program, grants, &self.limits)
-            .await
-            .map_err(|error| format!("there is no instance: {error:#}"))
-    }
-
-    /// A new instance on new files.
-    async fn fresh(&self) -> Result<(Bare, TempDir), String> {
-        let files = tempfile::tempdir().map_err(|error| format!("there is no directory: {error}"))?;
-        Ok((self.on(&files).await?, files))
-    }
-
-    /// The same, started.
-    async fn started(&self) -> Result<(Bare, TempDir), String> {
-        let (mut plugin, files) = self.fresh().await?;
-        match plugin.start().await? {
-            Ok(()) => Ok((plugin, files)),
-            Err(error) => Err(format!("`start` on an empty directory came to {error:?}")),
-        }
-    }
-}
-
-impl From<Broken> for String {
-    fn from(broken: Broken) -> Self {
-        broken.to_string()
-    }
-}
-
-/// Found as the contract says, which is put in words.
-fn expect(fits: bool, rule: &str, came: &impl fmt::Debug) -> Found {
-    match fits {
-        true => Ok(()),
-        false => Err(format!("{rule}, and what came is {came:?}")),
-    }
-}
-
-/// Whether a call came to an error of this kind.
-fn fails<T>(came: &Result<T, ChannelError>, is: fn(&ChannelError) -> bool) -> bool {
-    came.as_ref().is_err_and(is)
-}
-
-/// Plays the contract against the plugin that the settings name.
+/// Checks the plugin that the settings name, and plays a scenario at it if one is given.
 ///
 /// # Errors
-/// When it cannot be loaded, as one that does not export the world cannot.
-pub async fn conform(settings: &Settings) -> Result<Report, ServeError> {
-    let scene = Scene::new(settings)?;
+/// When there is nothing to check.
+pub async fn conform(settings: &Settings, scenario: Option<&Path>) -> Result<Report, ConformError> {
+    let scenario = scenario.map(Scenario::read).transpose()?;
     let mut report = Report::default();
-    life::look(&scene, &mut report).await;
-    tools::look(&scene, &mut report).await;
-    users::look(&scene, &mut report).await;
-    web::look(&scene, &mut report).await;
+    let engine = Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?;
+    let engine = Arc::new(engine);
+    // All that a plugin may import is there, whatever this owner grants.
+    let program = match serve::program(settings, &engine, &Capabilities::default()) {
+        Ok((program, _)) => program,
+        Err(ServeError::Load {
+            source: LoadError::Misfit(misfit),
+            ..
+        }) => {
+            report.add(contents::FITS, Err(misfit.to_string().into()));
+            return Ok(report);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    report.add(contents::FITS, Ok(()));
+    let subject = Subject::new(engine, program, settings);
+    contents::check(&mut report, &subject).await;
+    lifecycle::check(&mut report, &subject).await;
+    tools::check(&mut report, &subject).await;
+    users::check(&mut report, &subject).await;
+    requests::check(&mut report, &subject).await;
+    doors::check(&mut report, &subject).await;
+    files::check(&mut report, &subject).await;
+    match scenario {
+        Some(scenario) => scenario::play(&mut report, &subject, &scenario).await,
+        None => users::check_known(&mut report, None).await,
+    }
     Ok(report)
 }

@@ -1,70 +1,150 @@
-//! The owner's tools, before and after `start`.
+//! The tools for the owner's agent.
 
-use std::collections::BTreeSet;
-
-use serde_json::Value;
-
-use super::{Found, Report, Scene, expect, schema};
+use super::error::expect_tool_error;
+use super::report::{Checked, Finding, Report, Rule};
+use super::schema;
+use super::subject::{Fresh, Subject};
 use crate::plugin::{Tool, ToolError};
 
-pub(super) async fn look(scene: &Scene, report: &mut Report) {
-    report.note("list-tools, before start", lists(scene).await);
-    report.note("parameters of tools", have_schemas(scene).await);
-    report.note("a tool that there is not", refuses_unknown(scene).await);
-    report.note("arguments that are no object", refuses_misfits(scene).await);
+/// Arguments that are no JSON object.
+const NO_OBJECTS: [&str; 6] = ["", "{", "[]", "null", "1", "\"text\""];
+
+const ORDER: Rule = Rule {
+    check: "`list-tools` answers before and after the start, always the same in the same order",
+    file: "tools.wit",
+    says: "The plugin's tools, in a fixed order. May be called at any time; needs no files.",
+};
+
+const NAMES: Rule = Rule {
+    check: "tools have names that a model can call",
+    file: "tools.wit",
+    says: "Letters, digits and `_`; unique in the plugin.",
+};
+
+const DESCRIPTIONS: Rule = Rule {
+    check: "tools say what they do",
+    file: "tools.wit",
+    says: "What it does and when to use it, for a model to read.",
+};
+
+const PARAMETERS: Rule = Rule {
+    check: "tools take an object, by a valid JSON Schema",
+    file: "tools.wit",
+    says: "JSON Schema (2020-12) of the arguments, an object.",
+};
+
+const UNKNOWN: Rule = Rule {
+    check: "a tool that there is not is `unknown-tool`, before and after the start",
+    file: "tools.wit",
+    says: "No tool has this name. Carries the name.",
+};
+
+const ARGUMENTS: Rule = Rule {
+    check: "arguments that are no JSON object are `invalid-arguments`, before and after the start",
+    file: "tools.wit",
+    says: "The arguments do not fit the schema or name something that cannot be.",
+};
+
+pub(super) async fn check(report: &mut Report, subject: &Subject) {
+    report.add(ORDER, lists_in_order(subject).await);
+    let tools = match subject.fresh().await {
+        Ok(mut fresh) => fresh.probe.list_tools().await,
+        Err(lost) => Err(lost),
+    };
+    // That it does not list them has been said.
+    let Ok(tools) = tools else { return };
+    let each = |looks: fn(&[Tool]) -> Checked| match tools.is_empty() {
+        true => Err(Finding::Unseen("it has no tools".to_owned())),
+        false => looks(&tools),
+    };
+    report.add(NAMES, each(have_names));
+    report.add(DESCRIPTIONS, each(have_descriptions));
+    report.add(PARAMETERS, each(have_parameters));
+    report.add(UNKNOWN, refuses_unknown(subject).await);
+    report.add(
+        ARGUMENTS,
+        match tools.is_empty() {
+            true => Err(Finding::Unseen("it has no tools".to_owned())),
+            false => refuses_arguments(subject, &tools).await,
+        },
+    );
 }
 
-async fn lists(scene: &Scene) -> Found {
-    let (mut plugin, _files) = scene.fresh().await?;
-    let tools = names(&plugin.list_tools().await?);
-    for name in &tools {
-        let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        expect(is_plain, "a tool's name is of letters, digits and `_`", name)?;
+async fn lists_in_order(subject: &Subject) -> Checked {
+    let mut fresh = subject.fresh().await?;
+    let first = rows(fresh.probe.list_tools().await?);
+    let mut seen = vec![("the second time", rows(fresh.probe.list_tools().await?))];
+    // Whether it starts is another check's.
+    if matches!(fresh.probe.start().await, Ok(Ok(()))) {
+        seen.push(("after the start", rows(fresh.probe.list_tools().await?)));
     }
-    let different: BTreeSet<&String> = tools.iter().collect();
-    expect(
-        different.len() == tools.len(),
-        "a tool's name is unique in the plugin",
-        &tools,
-    )?;
-    let again = names(&plugin.list_tools().await?);
-    expect(tools == again, "tools come in a fixed order", &again)
+    match seen.iter().find(|(_, other)| *other != first) {
+        None => Ok(()),
+        Some((when, other)) => Err(format!("first {first:?}, and {when} {other:?}").into()),
+    }
 }
 
-fn names(tools: &[Tool]) -> Vec<String> {
-    tools.iter().map(|tool| tool.name.clone()).collect()
+fn rows(tools: Vec<Tool>) -> Vec<(String, String, String, bool)> {
+    let row = |tool: Tool| (tool.name, tool.description, tool.parameters, tool.owner_only);
+    tools.into_iter().map(row).collect()
 }
 
-async fn have_schemas(scene: &Scene) -> Found {
-    let (mut plugin, _files) = scene.fresh().await?;
-    for Tool { name, parameters, .. } in plugin.list_tools().await? {
-        let schema: Value = serde_json::from_str(&parameters)
-            .map_err(|error| format!("the parameters of {name} are no JSON: {error}"))?;
-        let kind = schema.get("type");
-        let rule = format!("the parameters of {name} are the schema of an object");
-        expect(kind.and_then(Value::as_str) == Some("object"), &rule, &kind)?;
-        schema::check(&schema)
-            .map_err(|error| format!("the parameters of {name} are no JSON Schema of 2020-12: {error}"))?;
+fn have_names(tools: &[Tool]) -> Checked {
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if let Some(tool) = tools.iter().find(|tool| !is_name(&tool.name)) {
+        return Err(format!("a tool with the name {:?}", tool.name).into());
+    }
+    let mut names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
+    names.sort_unstable();
+    match names.array_windows().find(|[one, next]| one == next) {
+        None => Ok(()),
+        Some([name, _]) => Err(format!("two tools with the name {name:?}").into()),
+    }
+}
+
+fn have_descriptions(tools: &[Tool]) -> Checked {
+    match tools.iter().find(|tool| tool.description.trim().is_empty()) {
+        None => Ok(()),
+        Some(tool) => Err(format!("no description of {:?}", tool.name).into()),
+    }
+}
+
+fn have_parameters(tools: &[Tool]) -> Checked {
+    for Tool { name, parameters, .. } in tools {
+        schema::check(parameters).map_err(|wrong| format!("the parameters of {name:?}, where {wrong}"))?;
     }
     Ok(())
 }
 
-async fn refuses_unknown(scene: &Scene) -> Found {
-    for (mut plugin, _files) in [scene.fresh().await?, scene.started().await?] {
-        let came = plugin.call_tool("no_such_tool", "{}").await?;
-        let fits = matches!(&came, Err(ToolError::UnknownTool(name)) if name == "no_such_tool");
-        expect(fits, "a name of no tool is `unknown-tool`, with the name", &came)?;
+/// An instance that does not run, and one that runs.
+async fn before_and_after(subject: &Subject) -> Result<[(&'static str, Fresh); 2], Finding> {
+    Ok([
+        ("before the start", subject.fresh().await?),
+        ("after the start", subject.started().await?),
+    ])
+}
+
+async fn refuses_unknown(subject: &Subject) -> Checked {
+    for (when, mut plugin) in before_and_after(subject).await? {
+        for name in ["", "no_such_tool"] {
+            let answer = plugin.probe.call_tool(name, "{}").await?;
+            expect_tool_error(
+                &format!("call-tool({name:?}) {when}"),
+                &answer,
+                |error| matches!(error, ToolError::UnknownTool(carried) if carried == name),
+            )?;
+        }
     }
     Ok(())
 }
 
-async fn refuses_misfits(scene: &Scene) -> Found {
-    for (mut plugin, _files) in [scene.fresh().await?, scene.started().await?] {
-        for tool in plugin.list_tools().await? {
-            for arguments in ["", "{", "[]", "null", "\"text\"", "{}}"] {
-                let came = plugin.call_tool(&tool.name, arguments).await?;
-                let rule = format!("{} with {arguments:?} is `invalid-arguments`", tool.name);
-                expect(matches!(came, Err(ToolError::InvalidArguments(_))), &rule, &came)?;
+async fn refuses_arguments(subject: &Subject, tools: &[Tool]) -> Checked {
+    for (when, mut plugin) in before_and_after(subject).await? {
+        for tool in tools {
+            for arguments in NO_OBJECTS {
+                let answer = plugin.probe.call_tool(&tool.name, arguments).await?;
+                let call = format!("call-tool({:?}, {arguments:?}) {when}", tool.name);
+                expect_tool_error(&call, &answer, |error| matches!(error, ToolError::InvalidArguments(_)))?;
             }
         }
     }

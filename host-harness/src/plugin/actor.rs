@@ -458,6 +458,7 @@ impl PluginActor {
         }
     }
 
+    /// A store for an instance, within all bounds.
     pub(super) fn new_store(&self, instance: Instance) -> wasmtime::Result<Store<State>> {
         let state = State::new(instance, self)?;
         let mut store = Store::new(self.engine.inner(), state);

@@ -6,7 +6,7 @@ use crate::limits::{Limit, Limits};
 
 impl Limits {
     /// The bound that a response breaks.
-    pub(super) fn broken_by(&self, response: &Response) -> Option<Limit> {
+    pub(crate) fn broken_by(&self, response: &Response) -> Option<Limit> {
         let bytes = |(name, value): &(String, Vec<u8>)| name.len() + value.len();
         let header_bytes = response.headers.iter().map(bytes).sum();
         self.first_broken(&[

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 
 mod actor;
-mod bare;
 mod before;
 mod bindings;
 mod bounds;
@@ -22,15 +21,15 @@ mod imports;
 mod linker;
 mod memory;
 mod no_requests;
+mod probe;
 mod program;
 mod slot;
+mod standard_door;
 mod syncs;
 mod upgrade;
 
 pub use actor::PluginActor;
-pub(crate) use bare::{Asked, Bare, Broken, Given};
 pub(crate) use before::Before;
-pub(crate) use bindings::exports::tinyclaw::plugin::channel::AgentEvent;
 pub use bindings::exports::tinyclaw::plugin::channel::{
     Delivery, Entry, Error as ChannelError, Metadata, OutboundMessage, Priority, Role,
 };
@@ -44,13 +43,16 @@ pub(crate) use counts::{Cause, Kind};
 pub use grants::Grants;
 pub use health::{Health, Loss, Status};
 pub(crate) use imports::one_line;
+pub(crate) use probe::{Lost, Probe};
 pub use program::Program;
+pub(crate) use standard_door::StandardAnswer;
 pub use upgrade::{UpgradeError, Upgraded};
 
 use crate::agent::NotesError;
 use crate::contract::Misfit;
 use crate::limits::Limit;
-use bindings::tinyclaw::plugin::http_types as wit;
+pub(crate) use bindings::exports::tinyclaw::plugin::socket::Opening;
+pub(crate) use bindings::tinyclaw::plugin::http_types as wit;
 
 /// Which of a plugin's instances serves: none and each a different one. What one has answered says nothing of the next.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

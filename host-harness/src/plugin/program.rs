@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use wasmtime::Store;
-use wasmtime::component::InstancePre;
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyIndices};
 
-use super::bindings::{Plugin, PluginPre};
+use super::bindings::{Plugin, PluginIndices, PluginPre};
 use super::imports::State;
 use super::{LoadError, linker};
 use crate::capability::Capabilities;
@@ -69,12 +69,21 @@ impl Program {
         contract::exports(self.pre.instance_pre().component())
     }
 
-    pub(super) fn instance_pre(&self) -> &InstancePre<State> {
-        self.pre.instance_pre()
-    }
-
     pub(super) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Plugin> {
         self.pre.instantiate_async(store).await
+    }
+
+    /// As [`Program::instantiate`], with the standard door where the component has one.
+    pub(super) async fn instantiate_with_both_doors(
+        &self,
+        store: &mut Store<State>,
+    ) -> wasmtime::Result<(Plugin, Option<Proxy>)> {
+        let pre = self.pre.instance_pre();
+        let (record, standard) = (PluginIndices::new(pre)?, ProxyIndices::new(pre).ok());
+        let instance = pre.instantiate_async(&mut *store).await?;
+        let plugin = record.load(&mut *store, &instance)?;
+        let standard = standard.map(|door| door.load(store, &instance)).transpose()?;
+        Ok((plugin, standard))
     }
 }
 
