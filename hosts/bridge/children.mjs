@@ -1,0 +1,11 @@
+// Programs that end with this one, however it ends.
+import { spawn } from 'node:child_process';
+
+// The shell sees its input end, which is what is left of a process that was killed.
+const GUARD = '"$@" & child=$!; cat >/dev/null; kill "$child"; wait "$child"';
+
+export function child(env, ...command) {
+  const guard = spawn('sh', ['-c', GUARD, 'guard', ...command], { env: { ...process.env, ...env }, stdio: ['pipe', 'ignore', 'inherit'] });
+  guard.stdin.on('error', () => {});
+  return guard;
+}

@@ -1,0 +1,186 @@
+//! The component's export: one request after the other.
+
+use std::cell::Cell;
+
+use crate::bindings::exports::wasi::http::incoming_handler::{Guest, IncomingRequest, ResponseOutparam};
+use crate::bindings::tinyclaw::bridge::effects;
+use crate::bindings::tinyclaw::plugin::channel::{self, AgentEvent};
+use crate::bindings::tinyclaw::plugin::http::{self, Request, Response};
+use crate::bindings::tinyclaw::plugin::http_types::{Hold, HoldMode};
+use crate::bindings::wasi::cli::environment::get_environment;
+use crate::bindings::wasi::clocks::wall_clock;
+use crate::bindings::wasi::logging::logging::{Level, log};
+use crate::exchange;
+use crate::grip::{self, Beat, Mark, Stream};
+use crate::internal::{self, problem};
+use crate::lease::{Lease, NotGiven};
+
+const BUSY: &str = "The chat is busy. Please try again.";
+
+/// What the export is implemented on.
+pub(crate) struct Component;
+
+/// A response, and what the proxy is told besides.
+type Answer = (Response, Vec<(&'static str, String)>);
+
+thread_local! {
+    static STARTED: Cell<bool> = const { Cell::new(false) };
+    static TOKEN: Option<String> = token();
+}
+
+impl Guest for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        let request = match exchange::read(&request) {
+            Ok(request) => request,
+            Err(error) => {
+                say(Level::Debug, &error);
+                return exchange::refuse(out);
+            }
+        };
+        let lease = Lease::take(!STARTED.get());
+        let (response, more) = match &lease {
+            Ok(_) => answer(request),
+            Err(error) => {
+                say(Level::Warn, error);
+                (retried(problem(503, BUSY)), Vec::new())
+            }
+        };
+        if let Err(error) = exchange::write(response, more, out) {
+            say(Level::Debug, &error);
+        }
+        match lease {
+            // Now the proxy can have subscribed the connection; if not, it asks for what was missed.
+            Ok(_) => hand_over(),
+            // What this instance has in memory is not what is on disk: its host makes another one.
+            Err(NotGiven::Superseded) => std::process::abort(),
+            Err(_) => {}
+        }
+    }
+}
+
+fn answer(request: Request) -> Answer {
+    if let Err(error) = start() {
+        say(Level::Error, &error);
+        return (
+            retried(problem(
+                503,
+                "The chat is not running at the moment. Please try again later.",
+            )),
+            Vec::new(),
+        );
+    }
+    if let Some(stream) = Stream::from_link(&request.target) {
+        return missed(stream);
+    }
+    if let Some((_, last)) = request.headers.iter().find(|(name, _)| name == "grip-last") {
+        return (asked_again(&String::from_utf8_lossy(last)), Vec::new());
+    }
+    let internal = TOKEN.with(|token| internal::answer(&request, token.as_deref()));
+    let response = internal.unwrap_or_else(|| http::handle(&request));
+    effects::publish();
+    let more = response.hold.as_ref().map_or_else(Vec::new, held);
+    (response, more)
+}
+
+fn start() -> Result<(), channel::Error> {
+    if !STARTED.get() {
+        channel::start()?;
+        STARTED.set(true);
+        effects::publish();
+    }
+    Ok(())
+}
+
+/// Tells the agent, and the plugin what the agent did not take.
+fn hand_over() {
+    for lost in effects::hand_over() {
+        if let Err(error) = channel::on_agent_event(lost.ticket, &AgentEvent::Failed(lost.reason)) {
+            say(Level::Debug, &error);
+        }
+    }
+    effects::publish();
+}
+
+/// How the proxy is asked to hold a connection.
+fn held(hold: &Hold) -> Vec<(&'static str, String)> {
+    let marks = marks(&hold.topics);
+    let life_s = u64::from(hold.life_ms).div_ceil(1_000);
+    if hold.mode == HoldMode::Response {
+        return grip::withheld(&marks, life_s);
+    }
+    let now_s = wall_clock::now().seconds;
+    let beat = hold.keep_alive.as_ref().map(|keep_alive| Beat {
+        frame: String::from_utf8_lossy(&keep_alive.frame).into_owned(),
+        every_s: keep_alive.every_ms.div_ceil(1_000),
+    });
+    let stream = Stream {
+        marks,
+        beat,
+        until_s: now_s.saturating_add(life_s),
+    };
+    stream.headers(now_s)
+}
+
+/// What a stream has missed; it ends where that is not known, and its client comes back.
+fn missed(stream: Stream) -> Answer {
+    let since: Vec<effects::Mark> = stream.marks.iter().map(effects::Mark::from).collect();
+    let now_s = wall_clock::now().seconds;
+    let gap = effects::missed(&since).unwrap_or(effects::Gap {
+        frames: Vec::new(),
+        ended: true,
+    });
+    let topics: Vec<String> = stream.marks.iter().map(|mark| mark.topic.clone()).collect();
+    let more = if gap.ended || now_s >= stream.until_s {
+        Vec::new()
+    } else {
+        let marks = marks(&topics);
+        Stream { marks, ..stream }.headers(now_s)
+    };
+    let response = Response {
+        status: 200,
+        headers: vec![("content-type".to_owned(), b"text/event-stream".to_vec())],
+        body: gap.frames,
+        hold: None,
+    };
+    (response, more)
+}
+
+/// The answer that was given while the proxy was about to withhold the response to the same request.
+fn asked_again(last: &str) -> Response {
+    let at: Vec<effects::Mark> = grip::last(last).iter().map(effects::Mark::from).collect();
+    effects::answered(&at).unwrap_or_else(|| retried(problem(503, BUSY)))
+}
+
+fn marks(topics: &[String]) -> Vec<Mark> {
+    effects::marks(topics)
+        .into_iter()
+        .map(|mark| Mark {
+            topic: mark.topic,
+            id: mark.id,
+        })
+        .collect()
+}
+
+fn retried(mut response: Response) -> Response {
+    response.headers.push(("retry-after".to_owned(), b"1".to_vec()));
+    response
+}
+
+fn token() -> Option<String> {
+    let mut environment = get_environment().into_iter();
+    let (_, token) = environment.find(|(name, _)| name == "BRIDGE_TOKEN")?;
+    Some(token).filter(|token| !token.is_empty())
+}
+
+fn say(level: Level, error: &dyn std::fmt::Display) {
+    log(level, "bridge", &error.to_string());
+}
+
+impl From<&Mark> for effects::Mark {
+    fn from(mark: &Mark) -> Self {
+        Self {
+            topic: mark.topic.clone(),
+            id: mark.id.clone(),
+        }
+    }
+}
