@@ -21,8 +21,8 @@ const OF_KNOWN_USERS: [&str; 2] = [
     "`history` gives no more than asked for, and never more than 1000",
 ];
 
-/// Asserts that all is well with a plugin, or cannot be seen where nobody has joined.
-fn keeps_the_contract(arguments: &[&str]) {
+/// Asserts that all is well with a plugin, but for these checks, which cannot be made.
+fn keeps_the_contract(arguments: &[&str], unseen: &[&str]) {
     let table = Data::new().run(&[&["conform"], arguments].concat()).success();
     let mut skipped = Vec::new();
     for line in table.lines().take_while(|line| !line.is_empty()) {
@@ -32,13 +32,15 @@ fn keeps_the_contract(arguments: &[&str]) {
             _ => panic!("{line}"),
         }
     }
-    assert_eq!(skipped, OF_KNOWN_USERS, "{table}");
+    assert_eq!(skipped, unseen, "{table}");
 }
 
 #[test]
 fn what_we_ship_keeps_the_contract() {
-    keeps_the_contract(&[]);
-    keeps_the_contract(&[wasm("webhook_channel").to_str().unwrap()]);
+    keeps_the_contract(&[], &OF_KNOWN_USERS);
+    // It asks nothing of its host that could call it back before somebody opens a hook.
+    let unseen = [&["a call in the middle of another is `busy`"], &OF_KNOWN_USERS[..]].concat();
+    keeps_the_contract(&[wasm("webhook_channel").to_str().unwrap()], &unseen);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Each check has an instance of its own on an empty directory, with the plugin's configuration, stand-ins for its secrets, and
 //! nobody to talk to. A scenario is played at a host with the echo agent. Nothing of the owner's is touched.
 
+mod calls_back;
 mod contents;
 mod doors;
 mod error;
@@ -71,6 +72,7 @@ pub async fn conform(settings: &Settings, scenario: Option<&Path>) -> Result<Rep
     requests::check(&mut report, &subject).await;
     doors::check(&mut report, &subject).await;
     files::check(&mut report, &subject).await;
+    calls_back::check(&mut report, &subject).await;
     match scenario {
         Some(scenario) => scenario::play(&mut report, &subject, &scenario).await,
         None => users::check_known(&mut report, None).await,

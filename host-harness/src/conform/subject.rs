@@ -10,7 +10,7 @@ use super::error::expect_ok;
 use super::report::Finding;
 use crate::engine::Engine;
 use crate::limits::Limits;
-use crate::plugin::{Grants, Lost, Probe, Program};
+use crate::plugin::{CallingBack, Grants, Lost, Probe, Program};
 use crate::settings::Settings;
 
 /// Bytes of a secret, in place of the plugin's own.
@@ -56,19 +56,27 @@ impl Subject {
 
     /// An instance with these files.
     pub(super) async fn on(&self, directory: &Path) -> Result<Probe, Lost> {
+        self.instance(self.program.clone(), directory).await
+    }
+
+    async fn instance(&self, program: Program, directory: &Path) -> Result<Probe, Lost> {
         let grants = self.grants(directory, self.settings.port);
-        Probe::new(
-            Arc::clone(&self.engine),
-            self.program.clone(),
-            grants,
-            self.limits.clone(),
-        )
-        .await
+        Probe::new(Arc::clone(&self.engine), program, grants, self.limits.clone()).await
+    }
+
+    /// An instance on an empty directory whose imports call it back.
+    pub(super) async fn called_back(&self, back: &Arc<CallingBack>) -> Result<Fresh, Lost> {
+        let program = self.program.calling_back(&self.engine, back);
+        let program = program.map_err(|error| Lost(format!("imports that call back cannot be linked: {error:#}")))?;
+        let directory = empty_directory()?;
+        let probe = self.instance(program, directory.path()).await?;
+        probe.let_call_back(back);
+        Ok(Fresh { probe, directory })
     }
 
     /// An instance on an empty directory.
     pub(super) async fn fresh(&self) -> Result<Fresh, Lost> {
-        let directory = tempfile::tempdir().map_err(|error| Lost(format!("there is no directory for it: {error}")))?;
+        let directory = empty_directory()?;
         let probe = self.on(directory.path()).await?;
         Ok(Fresh { probe, directory })
     }
@@ -85,4 +93,8 @@ impl Subject {
         let prefix = self.fresh().await?.probe.describe().await?.channel_prefix;
         Ok(format!("{prefix}:{name}"))
     }
+}
+
+fn empty_directory() -> Result<TempDir, Lost> {
+    tempfile::tempdir().map_err(|error| Lost(format!("there is no directory for it: {error}")))
 }

@@ -8,6 +8,7 @@ mod actor;
 mod before;
 mod bindings;
 mod bounds;
+mod calling_back;
 mod calls;
 mod copies;
 mod counts;
@@ -35,6 +36,7 @@ pub use bindings::exports::tinyclaw::plugin::channel::{
 };
 pub use bindings::exports::tinyclaw::plugin::maintenance::Condition;
 pub use bindings::exports::tinyclaw::plugin::tools::{Error as ToolError, Tool};
+pub(crate) use calling_back::CallingBack;
 use calls::Instance;
 pub use calls::{Accepted, Connection, HttpAnswer, SocketAnswer};
 pub use copies::CopyError;

@@ -11,6 +11,7 @@ use super::actor::{Call, PluginActor};
 use super::bindings::exports::tinyclaw::plugin::channel::AgentEvent;
 use super::bindings::exports::tinyclaw::plugin::socket::Opening;
 use super::bindings::tinyclaw::plugin::http_types as wit;
+use super::calling_back::CallingBack;
 use super::counts::Kind;
 use super::slot::{Running, Slot};
 use super::standard_door::{self, StandardAnswer};
@@ -57,6 +58,13 @@ impl Probe {
             entered: false,
         });
         Ok(Self { actor, slot, standard })
+    }
+
+    /// Lets imports call back from now on; the program is one that [`Program::calling_back`] has made.
+    pub(crate) fn let_call_back(&self, back: &CallingBack) {
+        if let Some(running) = &self.slot.running {
+            back.begin(running.plugin.tinyclaw_plugin_channel().clone());
+        }
     }
 
     async fn ask<T>(&mut self, kind: Kind, make: impl AsyncFnOnce(Call<'_>) -> wasmtime::Result<T>) -> Result<T, Lost> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wasmtime::Store;
+use wasmtime::component::Linker;
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyIndices};
 
 use super::bindings::{Plugin, PluginIndices, PluginPre};
@@ -71,6 +72,13 @@ impl Program {
 
     pub(super) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Plugin> {
         self.pre.instantiate_async(store).await
+    }
+
+    /// The same component with other imports.
+    pub(super) fn linked_by(&self, linker: &Linker<State>) -> wasmtime::Result<Self> {
+        let component = self.pre.instance_pre().component();
+        let pre = PluginPre::new(linker.instantiate_pre(component)?)?;
+        Ok(Self { pre, ..self.clone() })
     }
 
     /// As [`Program::instantiate`], with the standard door where the component has one.

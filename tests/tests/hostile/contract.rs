@@ -43,6 +43,19 @@ pub(crate) fn misnames_tools() {
 }
 
 #[test]
+pub(crate) fn answers_within() {
+    let failures = failures("answers_within");
+    let [(check, why)] = failures.as_slice() else {
+        panic!("{failures:?}");
+    };
+    assert_eq!(check, "a call in the middle of another is `busy`");
+    assert!(
+        why.ends_with("history in the middle of another call answered the error `not-started`"),
+        "{why}"
+    );
+}
+
+#[test]
 pub(crate) fn answers_999() {
     let failures = failures("answers_999");
     assert_eq!(failures[0].0, "ordinary requests are answered");

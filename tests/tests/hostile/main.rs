@@ -22,7 +22,7 @@ mod time;
 mod visitors;
 
 use answers::{answers_gigantic, answers_malformed};
-use contract::{answers_999, misnames_tools, starts_twice};
+use contract::{answers_999, answers_within, misnames_tools, starts_twice};
 use files::{fills_disk, walks_out};
 use floods::{floods_log, floods_publish, floods_queue, forges_log};
 use grants::{asks_around, asks_network, asks_notes, calls_back, lies_about_version, speaks_unasked};
