@@ -44,9 +44,11 @@ const env = {
   BRIDGE_PUBLISH: `http://127.0.0.1:${publishPort}/publish/`,
   BRIDGE_INVITE_KEY: key(),
 };
+// With more threads, Wasmtime may take a request to another instance before it knows that the first is free again.
+const threads = { TOKIO_WORKER_THREADS: '1' };
 const settings = { 'channels.friends.port': port, 'agent.name': 'Echo' };
 const children = [
-  child(env, process.env.WASMTIME ?? 'wasmtime', 'serve', '-Scli', '-Wtimeout=30s', '--addr', plugin, '--dir', `${directory}::/`,
+  child({ ...env, ...threads }, process.env.WASMTIME ?? 'wasmtime', 'serve', '-Scli', '--addr', plugin, '--dir', `${directory}::/`,
     // One instance, which stays: it has the answers that are being made in memory.
     '--max-concurrent-requests', '1', '--max-instance-reuse-count', '1000000000', '--idle-instance-timeout', '1000000000s',
     // What is secret is not among the arguments, which anybody can see; a shell does not pass on names with a dot.

@@ -37,23 +37,21 @@ impl Guest for Component {
                 return exchange::refuse(out);
             }
         };
-        let lease = Lease::take(!STARTED.get());
-        let (response, more) = match &lease {
-            Ok(_) => answer(request),
+        let (superseded, (response, more)) = match Lease::take(!STARTED.get()) {
+            Ok(_lease) => (false, answer(request)),
             Err(error) => {
-                say(Level::Warn, error);
-                (retried(problem(503, BUSY)), Vec::new())
+                say(Level::Warn, &error);
+                let superseded = matches!(error, NotGiven::Superseded);
+                (superseded, (retried(problem(503, BUSY)), Vec::new()))
             }
         };
+        // From here on nothing may wait: the host takes who comes meanwhile to another instance.
         if let Err(error) = exchange::write(response, more, out) {
             say(Level::Debug, &error);
         }
-        match lease {
-            // Now the proxy can have subscribed the connection; if not, it asks for what was missed.
-            Ok(_) => hand_over(),
+        if superseded {
             // What this instance has in memory is not what is on disk: its host makes another one.
-            Err(NotGiven::Superseded) => std::process::abort(),
-            Err(_) => {}
+            std::process::abort();
         }
     }
 }
@@ -78,7 +76,9 @@ fn answer(request: Request) -> Answer {
     let internal = TOKEN.with(|token| internal::answer(&request, token.as_deref()));
     let response = internal.unwrap_or_else(|| http::handle(&request));
     effects::publish();
+    // What the agent says now comes before the connection is held. The proxy sees that by the ids, and asks for it.
     let more = response.hold.as_ref().map_or_else(Vec::new, held);
+    hand_over();
     (response, more)
 }
 

@@ -3,14 +3,12 @@
 use crate::bindings::exports::wasi::http::incoming_handler::{IncomingRequest, ResponseOutparam};
 use crate::bindings::tinyclaw::plugin::http::{Request, Response};
 use crate::bindings::wasi::http::types::{ErrorCode, Fields, Method, OutgoingBody, OutgoingResponse};
-use crate::bindings::wasi::io::streams::StreamError;
+use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 
 /// More than the plugin takes, so that it is the plugin who says that a body is too long.
 const MAX_BODY_BYTES: usize = 512 * 1024;
 /// Bytes read at a time.
 const CHUNK_BYTES: u64 = 64 * 1024;
-/// What `blocking-write-and-flush` takes at most.
-const MAX_WRITE_BYTES: usize = 4_096;
 
 /// The request came or the answer went only in part.
 #[derive(Debug, thiserror::Error)]
@@ -110,9 +108,23 @@ pub(crate) fn write(
     ResponseOutparam::set(out, Ok(outgoing));
     {
         let stream = body.write().map_err(|()| Broken::Response)?;
-        for chunk in response.body.chunks(MAX_WRITE_BYTES) {
-            stream.blocking_write_and_flush(chunk).map_err(|_| Broken::Client)?;
-        }
+        write_body(&stream, &response.body)?;
     }
     OutgoingBody::finish(body, None).map_err(|_| Broken::Client)
+}
+
+/// Waits for nothing as long as the host takes something at once, as hosts take a megabyte: while a call waits that has
+/// given its response, a host takes its next request to another instance.
+fn write_body(stream: &OutputStream, mut rest: &[u8]) -> Result<(), Broken> {
+    while !rest.is_empty() {
+        let room = stream.check_write().map_err(|_| Broken::Client)?;
+        if room == 0 {
+            stream.subscribe().block();
+            continue;
+        }
+        let (now, later) = rest.split_at(rest.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+        stream.write(now).map_err(|_| Broken::Client)?;
+        rest = later;
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@
 )]
 
 mod recent;
+mod tickets;
 
 #[cfg(target_family = "wasm")]
 mod door;

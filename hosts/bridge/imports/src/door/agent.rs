@@ -1,19 +1,18 @@
 //! Messages to the agent, by a POST each.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use serde::Serialize;
 
-use super::{Component, MAX_USER_ID_BYTES, log, random};
+use super::{Component, MAX_USER_ID_BYTES, log};
 use crate::bindings::exports::tinyclaw::bridge::effects::Lost;
 use crate::bindings::exports::tinyclaw::plugin::agent::{Error, Guest, Ticket};
 use crate::post::post;
+use crate::settings;
+use crate::tickets::Tickets;
 
 /// Bytes of a message: what the plugin takes, and as much again.
 const MAX_MESSAGE_BYTES: u32 = 128 * 1024;
-/// Tickets of one instance, in bits: with the random part above them a number that JSON carries exactly.
-const COUNTED_BITS: u32 = 20;
-
 /// What the agent is told.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -30,7 +29,7 @@ enum Turn {
 
 thread_local! {
     static TURNS: RefCell<Vec<Turn>> = const { RefCell::new(Vec::new()) };
-    static LATEST: Cell<Ticket> = Cell::new(first());
+    static TICKETS: RefCell<Tickets> = RefCell::default();
 }
 
 impl Guest for Component {
@@ -41,8 +40,8 @@ impl Guest for Component {
         if message.len() > MAX_MESSAGE_BYTES as usize {
             return Err(Error::MessageTooLong(MAX_MESSAGE_BYTES));
         }
-        let ticket = LATEST.get().saturating_add(1);
-        LATEST.set(ticket);
+        let key = settings::own("BRIDGE_TOKEN").unwrap_or_default();
+        let ticket = TICKETS.with_borrow_mut(|tickets| tickets.next(&key, &user, &message));
         TURNS.with_borrow_mut(|turns| turns.push(Turn::Message { ticket, user, message }));
         Ok(ticket)
     }
@@ -67,10 +66,4 @@ pub(super) fn hand_over() -> Vec<Lost> {
         }
     }
     lost
-}
-
-/// Another number in each instance, as the agent may still have messages of an earlier one.
-fn first() -> Ticket {
-    let random = random(4).iter().fold(0, |sum, byte| sum << 8 | Ticket::from(*byte));
-    random << COUNTED_BITS
 }
