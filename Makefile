@@ -12,6 +12,7 @@ NATIVE := --package host-harness --package friends-chat-tests --package wasm-run
 PLAY := MEASURE=1 node hosts/play.mjs
 BUN := $(TARGET_DIR)/bun/node_modules/.bin/bun
 DIST := $(abspath $(TARGET_DIR))/dist
+BRIDGE := $(abspath $(TARGET_DIR))/bridge
 # What `make fuzz` looks at, and how long at each.
 TARGET ?= requests front vfs
 FUZZ_SECONDS ?= 60
@@ -39,7 +40,7 @@ test: build ## Run every test
 	$(CARGO) test $(NATIVE)
 
 test-hosts: export FRIENDS_CHAT_COMPONENT := $(abspath $(COMPONENT))
-test-hosts: component ## Play what owner and friend do in Node, Bun, Python and as a plugin of TinyClaw
+test-hosts: component ## Play what owner and friend do in Node, Bun, Python, wasmtime serve and as a plugin of TinyClaw
 	@./setup hosts
 	@npm --prefix hosts/tinyclaw run --silent build >/dev/null
 	$(PLAY) node hosts/node/host.js
@@ -47,7 +48,10 @@ test-hosts: component ## Play what owner and friend do in Node, Bun, Python and 
 	$(PLAY) $(TARGET_DIR)/python-host/bin/python hosts/python/host.py
 	WHOLE_ANSWERS=1 $(PLAY) $(BUN) hosts/tinyclaw/driver.js
 	$(BUN) hosts/tinyclaw/moving-in.js
-	@echo "left out: hosts that know only wasi:http, as wasmtime serve; nothing carries their agent and streams yet"
+	@mkdir -p $(BRIDGE)
+	@hosts/bridge/build $(abspath $(COMPONENT)) $(BRIDGE)/bridged.wasm
+	BRIDGED=$(BRIDGE)/bridged.wasm WASMTIME=$(BRIDGE)-host/bin/wasmtime $(PLAY) node hosts/bridge/serve.mjs
+	@echo "left out: wasmCloud, which was not tried yet"
 
 screenshots: build ## Take pictures of each view of the page into target/screenshots/
 	@./setup test
