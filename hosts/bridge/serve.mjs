@@ -1,9 +1,8 @@
 // The bridged component in `wasmtime serve`, behind Pushpin, with an agent that answers with what it was told. Serves and takes
 // lines `TOOL JSON` and `nudge USER TEXT` on its input.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { agent } from './agent.mjs';
@@ -29,8 +28,7 @@ function key() {
 
 // After a host that was killed, what it started ends too.
 while (!await free(port)) await soon();
-const directory = join(data, 'plugin'), run = mkdtempSync(join(tmpdir(), 'bridge-'));
-process.on('exit', () => rmSync(run, { recursive: true, force: true }));
+const directory = join(data, 'plugin');
 mkdirSync(directory, { recursive: true });
 // Nothing runs any more that could have left it on purpose.
 rmSync(join(directory, 'bridge.busy'), { force: true });
@@ -38,24 +36,23 @@ const pluginPort = await free(0), publishPort = await free(0), plugin = `127.0.0
 const tell = (path, body) => fetch(`http://${plugin}/internal/${path}`, {
   method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify(body),
 });
+const { children, publish } = await proxy({ host, port, publishPort, target: plugin });
 const env = {
   BRIDGE_TOKEN: token,
   BRIDGE_AGENT: await agent(token, tell),
-  BRIDGE_PUBLISH: `http://127.0.0.1:${publishPort}/publish/`,
+  BRIDGE_PUBLISH: publish,
   BRIDGE_INVITE_KEY: key(),
 };
 // With more threads, Wasmtime may take a request to another instance before it knows that the first is free again.
 const threads = { TOKIO_WORKER_THREADS: '1' };
 const settings = { 'channels.friends.port': port, 'agent.name': 'Echo' };
-const children = [
-  child({ ...env, ...threads }, process.env.WASMTIME ?? 'wasmtime', 'serve', '-Scli', '--addr', plugin, '--dir', `${directory}::/`,
-    // One instance, which stays: it has the answers that are being made in memory.
-    '--max-concurrent-requests', '1', '--max-instance-reuse-count', '1000000000', '--idle-instance-timeout', '1000000000s',
-    // What is secret is not among the arguments, which anybody can see; a shell does not pass on names with a dot.
-    ...Object.keys(env).flatMap(name => ['--env', name]),
-    ...Object.entries(settings).flatMap(([name, value]) => ['--env', `${name}=${value}`]), component),
-  ...proxy({ directory: run, host, port, publishPort, target: plugin }),
-];
+children.push(child({ env: { ...env, ...threads } }, process.env.WASMTIME ?? 'wasmtime', 'serve', '-Scli', '--addr', plugin,
+  '--dir', `${directory}::/`,
+  // One instance, which stays: it has the answers that are being made in memory.
+  '--max-concurrent-requests', '1', '--max-instance-reuse-count', '1000000000', '--idle-instance-timeout', '1000000000s',
+  // What is secret is not among the arguments, which anybody can see; a shell does not pass on names with a dot.
+  ...Object.keys(env).flatMap(name => ['--env', name]),
+  ...Object.entries(settings).flatMap(([name, value]) => ['--env', `${name}=${value}`]), component));
 for (const program of children) program.on('exit', () => process.exit(1));
 
 async function command(line) {

@@ -67,11 +67,12 @@ fn answer(request: Request) -> Answer {
             Vec::new(),
         );
     }
+    let last = last(&request);
     if let Some(stream) = Stream::from_link(&request.target) {
-        return missed(stream);
+        return missed(stream.at(&last));
     }
-    if let Some((_, last)) = request.headers.iter().find(|(name, _)| name == "grip-last") {
-        return (asked_again(&String::from_utf8_lossy(last)), Vec::new());
+    if !last.is_empty() {
+        return (asked_again(&last), Vec::new());
     }
     let internal = TOKEN.with(|token| internal::answer(&request, token.as_deref()));
     let response = internal.unwrap_or_else(|| http::handle(&request));
@@ -146,9 +147,17 @@ fn missed(stream: Stream) -> Answer {
 }
 
 /// The answer that was given while the proxy was about to withhold the response to the same request.
-fn asked_again(last: &str) -> Response {
-    let at: Vec<effects::Mark> = grip::last(last).iter().map(effects::Mark::from).collect();
+fn asked_again(last: &[Mark]) -> Response {
+    let at: Vec<effects::Mark> = last.iter().map(effects::Mark::from).collect();
     effects::answered(&at).unwrap_or_else(|| retried(problem(503, BUSY)))
+}
+
+/// What the proxy has sent to a connection last, of each topic, if it says so.
+fn last(request: &Request) -> Vec<Mark> {
+    let headers = request.headers.iter().filter(|(name, _)| name == "grip-last");
+    headers
+        .flat_map(|(_, value)| grip::last(&String::from_utf8_lossy(value)))
+        .collect()
 }
 
 fn marks(topics: &[String]) -> Vec<Mark> {

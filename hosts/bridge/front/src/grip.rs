@@ -72,6 +72,16 @@ impl Stream {
         })
     }
 
+    /// The same stream where it stands now: the proxy has sent something since it was given the link.
+    pub(crate) fn at(mut self, last: &[Mark]) -> Self {
+        for mark in &mut self.marks {
+            if let Some(now) = last.iter().find(|last| last.topic == mark.topic) {
+                mark.id.clone_from(&now.id);
+            }
+        }
+        self
+    }
+
     fn link(&self) -> String {
         let mut link = format!("{MISSED_PATH}?until={}", self.until_s);
         if let Some(Beat { frame, every_s }) = &self.beat {
@@ -171,6 +181,22 @@ mod tests {
         assert_eq!(Stream::from_link(&stream.link()), Some(stream.clone()));
         let silent = Stream { beat: None, ..stream };
         assert_eq!(Stream::from_link(&silent.link()), Some(silent));
+    }
+
+    #[test]
+    fn what_was_sent_since_is_not_sent_again() {
+        let last = [
+            Mark {
+                topic: "friend/1".to_owned(),
+                id: "word-9".to_owned(),
+            },
+            Mark {
+                topic: "friend/2".to_owned(),
+                id: "x-9".to_owned(),
+            },
+        ];
+        let ids: Vec<String> = stream().at(&last).marks.into_iter().map(|mark| mark.id).collect();
+        assert_eq!(ids, ["word-9", "w-0"]);
     }
 
     #[test]
