@@ -21,9 +21,9 @@ pub(super) async fn check(report: &mut Report, subject: &Subject) {
 async fn is_busy(subject: &Subject) -> Checked {
     let back = CallingBack::new(subject.user(NOBODY).await?);
     let mut plugin = subject.called_back(&back).await?;
-    // What these come to is seen elsewhere; here it is that they return.
-    drop(plugin.probe.start().await?);
+    subject.start(&mut plugin.probe).await?;
     plugin.probe.http(&request("GET", "/")).await?;
+    // What that comes to is seen elsewhere.
     drop(plugin.probe.stop().await?);
     let answers = back.take_answers();
     if answers.is_empty() {

@@ -1,7 +1,7 @@
 //! Starting, stopping, and what a plugin that does not run answers.
 
 use super::error::{expect_error, expect_ok};
-use super::report::{Checked, Report, Rule};
+use super::report::{Checked, Finding, Report, Rule};
 use super::subject::Subject;
 use super::users::{NOBODY, message};
 use crate::plugin::ChannelError;
@@ -56,7 +56,7 @@ const AFTER_A_LOSS: Rule = Rule {
 
 pub(super) async fn check(report: &mut Report, subject: &Subject) {
     report.add(STOP_BEFORE, stops_before(subject).await);
-    report.add(STARTS, subject.started().await.map(drop));
+    report.add(STARTS, starts(subject).await);
     report.add(SECOND_START, refuses_second_start(subject).await);
     report.add(NOT_STARTED, refuses_users_before(subject).await);
     report.add(COMMIT, commits_nothing(subject).await);
@@ -67,6 +67,13 @@ pub(super) async fn check(report: &mut Report, subject: &Subject) {
 
 async fn stops_before(subject: &Subject) -> Checked {
     expect_ok("stop", subject.fresh().await?.probe.stop().await?)
+}
+
+async fn starts(subject: &Subject) -> Checked {
+    match subject.failed_start() {
+        Some(came) => Err(Finding::Came(came)),
+        None => subject.started().await.map(drop),
+    }
 }
 
 async fn refuses_second_start(subject: &Subject) -> Checked {

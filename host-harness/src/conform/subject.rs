@@ -1,5 +1,6 @@
 //! What is checked, and instances of it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::error::expect_ok;
-use super::report::Finding;
+use super::report::{Checked, Finding};
 use crate::engine::Engine;
 use crate::limits::Limits;
 use crate::plugin::{CallingBack, Grants, Lost, Probe, Program};
@@ -23,6 +24,8 @@ pub(super) struct Subject {
     pub(super) limits: Limits,
     secrets: BTreeMap<String, Vec<u8>>,
     settings: Settings,
+    /// What came in place of a start, once one has failed: others would take their time to fail too.
+    failed_start: RefCell<Option<String>>,
 }
 
 /// An instance on a directory that was empty, which goes with it.
@@ -41,6 +44,7 @@ impl Subject {
             limits: settings.limits.clone(),
             secrets: secrets.map(|name| (name.clone(), STAND_IN.to_vec())).collect(),
             settings: settings.clone(),
+            failed_start: RefCell::default(),
         }
     }
 
@@ -84,8 +88,29 @@ impl Subject {
     /// An instance that was started.
     pub(super) async fn started(&self) -> Result<Fresh, Finding> {
         let mut fresh = self.fresh().await?;
-        expect_ok("start", fresh.probe.start().await?)?;
+        self.start(&mut fresh.probe).await?;
         Ok(fresh)
+    }
+
+    /// Starts an instance on an empty directory, unless that has failed before.
+    pub(super) async fn start(&self, probe: &mut Probe) -> Checked {
+        if self.failed_start().is_some() {
+            return Err(Finding::Unseen("it does not start".to_owned()));
+        }
+        let started = match probe.start().await {
+            Ok(answer) => expect_ok("start", answer),
+            Err(lost) => Err(lost.into()),
+        };
+        started.inspect_err(|finding| {
+            if let Finding::Came(came) = finding {
+                self.failed_start.replace(Some(came.clone()));
+            }
+        })
+    }
+
+    /// What came in place of a start, if one has failed.
+    pub(super) fn failed_start(&self) -> Option<String> {
+        self.failed_start.borrow().clone()
     }
 
     /// The user id of somebody with this name.

@@ -75,7 +75,7 @@ async fn lists_in_order(subject: &Subject) -> Checked {
     let first = rows(fresh.probe.list_tools().await?);
     let mut seen = vec![("the second time", rows(fresh.probe.list_tools().await?))];
     // Whether it starts is another check's.
-    if matches!(fresh.probe.start().await, Ok(Ok(()))) {
+    if subject.start(&mut fresh.probe).await.is_ok() {
         seen.push(("after the start", rows(fresh.probe.list_tools().await?)));
     }
     match seen.iter().find(|(_, other)| *other != first) {
