@@ -50,6 +50,7 @@ test-hosts: component ## Play what owner and friend do in Node, Bun, Python, was
 	$(BUN) hosts/tinyclaw/moving-in.js
 	@mkdir -p $(BRIDGE)
 	@hosts/bridge/build $(abspath $(COMPONENT)) $(BRIDGE)/bridged.wasm
+	@$(CARGO) test --quiet --manifest-path hosts/bridge/Cargo.toml --target-dir $(BRIDGE)/parts
 	BRIDGED=$(BRIDGE)/bridged.wasm WASMTIME=$(BRIDGE)-host/bin/wasmtime $(PLAY) node hosts/bridge/serve.mjs
 	@echo "left out: wasmCloud, which was not tried yet"
 
@@ -114,6 +115,7 @@ lint: setup ## Check format and lints
 	$(CARGO) fmt --all --check
 	rustfmt --check fuzz/fuzz_targets/*.rs
 	$(CARGO) fmt --check --manifest-path tests/fixtures/Cargo.toml
+	$(CARGO) fmt --check --manifest-path hosts/bridge/Cargo.toml --all
 	@$(MAKE) --no-print-directory component
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 	$(CARGO) clippy $(WASM) $(GUEST) --all-targets -- --deny warnings
