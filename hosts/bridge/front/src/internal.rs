@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use subtle::ConstantTimeEq;
 
+use crate::bindings::tinyclaw::bridge::effects;
 use crate::bindings::tinyclaw::plugin::channel::{self, AgentEvent, OutboundMessage};
 use crate::bindings::tinyclaw::plugin::http::{Request, Response};
 use crate::bindings::tinyclaw::plugin::tools;
@@ -52,6 +53,7 @@ fn is_allowed(request: &Request, token: &str) -> bool {
 
 fn events(Events { ticket, events }: Events) -> Result<Response, Refused> {
     for event in events {
+        let is_last = matches!(event, Event::Done | Event::Failed(_));
         let event = match event {
             Event::Started => AgentEvent::Started,
             Event::Status(text) => AgentEvent::Status(text),
@@ -61,6 +63,9 @@ fn events(Events { ticket, events }: Events) -> Result<Response, Refused> {
             Event::Failed(reason) => AgentEvent::Failed(reason),
         };
         channel::on_agent_event(ticket, &event)?;
+        if is_last {
+            effects::answered_by_agent(ticket);
+        }
     }
     Ok(json(200, &serde_json::Map::new()))
 }

@@ -1,6 +1,7 @@
 //! One instance at a time: the store has no locks, and hosts that know only `wasi:http` may make as many instances as they
 //! like. The plugin's directory has a file while a call runs, and another that names the instance that opened the store last.
 
+use crate::bindings::wasi::clocks::monotonic_clock::subscribe_duration;
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::filesystem::preopens::get_directories;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
@@ -12,6 +13,11 @@ const BUSY: &str = "bridge.busy";
 const OWNER: &str = "bridge.owner";
 /// Seconds after which a call has been given up: its host must have ended it by then.
 const MAX_CALL_S: u64 = 60;
+
+/// Nanoseconds between looks at whether a call of another instance has ended, which takes about a millisecond.
+const LOOK_AGAIN_NS: u64 = 2_000_000;
+/// Nanoseconds after which a request is not kept waiting any longer.
+const PATIENCE_NS: u64 = 3_000_000_000;
 
 /// Why there is no lease.
 #[derive(Debug, thiserror::Error)]
@@ -39,10 +45,13 @@ impl Lease {
     /// Takes the lease. `opens` says that this instance opens the store now, and had not opened it before.
     pub(crate) fn take(opens: bool) -> Result<Self, NotGiven> {
         let (directory, _) = get_directories().into_iter().next().ok_or(NotGiven::NoDirectory)?;
-        if !create(&directory)? {
-            remove_forgotten(&directory)?;
-            if !create(&directory)? {
+        let patience = subscribe_duration(PATIENCE_NS);
+        while !create(&directory)? {
+            if patience.ready() {
                 return Err(NotGiven::Busy);
+            }
+            if !remove_forgotten(&directory)? {
+                subscribe_duration(LOOK_AGAIN_NS).block();
             }
         }
         let lease = Self { directory };
@@ -83,24 +92,26 @@ fn create(directory: &Descriptor) -> Result<bool, NotGiven> {
     }
 }
 
-/// Removes what a call left that never ended. It is moved first, under a name of this instance's: of two who do so, the
-/// second may have moved what the first has made since, and puts it back.
-fn remove_forgotten(directory: &Descriptor) -> Result<(), NotGiven> {
+/// Removes what a call left that never ended, and tells whether there was such. It is moved first, under a name of this
+/// instance's: of two who do so, the second may have moved what the first has made since, and puts it back.
+fn remove_forgotten(directory: &Descriptor) -> Result<bool, NotGiven> {
     if !is_forgotten(directory, BUSY) {
-        return Err(NotGiven::Busy);
+        return Ok(false);
     }
     let moved = NAME.with(|own| format!("{BUSY}-{:x}", u64::from_le_bytes(*own)));
-    directory
-        .rename_at(BUSY, directory, &moved)
-        .map_err(|_| NotGiven::Busy)?;
-    if is_forgotten(directory, &moved) {
-        directory
-            .unlink_file_at(&moved)
-            .map_err(|error| NotGiven::File(BUSY, error))
-    } else {
-        let _ = directory.rename_at(&moved, directory, BUSY);
-        Err(NotGiven::Busy)
+    if directory.rename_at(BUSY, directory, &moved).is_err() {
+        return Ok(false);
     }
+    if !is_forgotten(directory, &moved) {
+        return directory
+            .rename_at(&moved, directory, BUSY)
+            .map(|()| false)
+            .map_err(|error| NotGiven::File(BUSY, error));
+    }
+    directory
+        .unlink_file_at(&moved)
+        .map(|()| true)
+        .map_err(|error| NotGiven::File(BUSY, error))
 }
 
 fn is_forgotten(directory: &Descriptor, name: &str) -> bool {

@@ -51,6 +51,17 @@ impl Guest for Component {
     }
 }
 
+/// Forgets what waits to be told of a message that has been answered: an instance that has just begun puts it in the queue
+/// again, and then hears of the answer.
+pub(super) fn answered(ticket: Ticket) {
+    TURNS.with_borrow_mut(|turns| {
+        turns.retain(|turn| {
+            let (Turn::Message { ticket: other, .. } | Turn::Cancel { ticket: other }) = turn;
+            *other != ticket
+        });
+    });
+}
+
 /// Tells the agent what waits to be told.
 pub(super) fn hand_over() -> Vec<Lost> {
     let mut lost = Vec::new();

@@ -1,7 +1,7 @@
 //! Carrying out what calls have asked for.
 
 use super::{Component, agent, push};
-use crate::bindings::exports::tinyclaw::bridge::effects::{Gap, Guest, Lost, Mark, Response};
+use crate::bindings::exports::tinyclaw::bridge::effects::{Gap, Guest, Lost, Mark, Response, Ticket};
 
 impl Guest for Component {
     fn publish() {
@@ -10,6 +10,10 @@ impl Guest for Component {
 
     fn hand_over() -> Vec<Lost> {
         agent::hand_over()
+    }
+
+    fn answered_by_agent(ticket: Ticket) {
+        agent::answered(ticket);
     }
 
     fn marks(topics: Vec<String>) -> Vec<Mark> {
