@@ -76,7 +76,8 @@ async function friend(host) {
 const say = (host, cookie, message, stream = true, more = {}) => host.post('/api/chat', { message, stream }, { ...cookie, ...more });
 const events = (host, ...events) => host.internal('events', { ticket: turns.at(-1).ticket, events });
 const link = response => response.headers.get('grip-link').match(/<(.*)>/)[1];
-const history = async (host, cookie) => (await (await host.get('/api/history?limit=50', cookie)).json()).entries.map(entry => entry.text);
+// The latest first.
+const history = async (host, cookie) => (await (await host.get('/api/history?limit=50', cookie)).json()).entries.map(entry => entry.text ?? entry.html);
 
 test('the way back is closed without a token, and to who does not know it', async () => {
   const open = await start({ token: '' });
@@ -152,14 +153,28 @@ test('the next instance asks for an answer by the same ticket', async () => {
   const [one, two] = turns;
   assert.equal(two.ticket, one.ticket);
   assert.equal((await events(second, { type: 'delta', text: 'late' }, { type: 'done' })).status, 200);
-  assert.deepEqual(await history(second, cookie), ['hello', 'late']);
+  assert.deepEqual(await history(second, cookie), ['late', 'hello']);
+});
+
+test('a stream goes on with the next instance', async () => {
+  const first = await start(), cookie = await friend(first);
+  const held = await say(first, cookie, 'hello');
+  await events(first, { type: 'delta', text: 'early' });
+  await stop(first.program);
+  const second = await start();
+  await events(second, { type: 'delta', text: 'late' }, { type: 'done' });
+  const text = await (await second.get(link(held))).text();
+  const pieces = ['early', '"restarted"', 'late', '"done"'].map(piece => text.indexOf(piece));
+  assert.deepEqual(pieces, [...pieces].sort((a, b) => a - b), text);
+  assert(!pieces.includes(-1), text);
 });
 
 test('an instance for each request keeps everything', async () => {
   const host = await start({ one: false }), cookie = await friend(host);
-  await say(host, cookie, 'hello');
+  const held = await say(host, cookie, 'hello');
   assert.equal((await events(host, { type: 'delta', text: 'one ' }, { type: 'delta', text: 'two' }, { type: 'done' })).status, 200);
-  assert.deepEqual(await history(host, cookie), ['hello', 'one two']);
+  assert.deepEqual(await history(host, cookie), ['one two', 'hello']);
+  assert((await (await host.get(link(held))).text()).includes('"done"'));
   const told = turns.length;
   await host.get('/api/health');
   assert.equal(turns.length, told, 'what is answered is not asked for again');

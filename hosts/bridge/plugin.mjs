@@ -1,5 +1,8 @@
-// The bridged component in `wasmtime serve`, on an address of this machine.
+// The bridged component in a host that knows only wasi:http, on an address of this machine.
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { child } from './children.mjs';
 
 const component = process.env.BRIDGED ?? new URL('../../target/bridge/bridged.wasm', import.meta.url).pathname;
@@ -13,12 +16,25 @@ export const free = (port, host = '127.0.0.1') => new Promise(done => {
   server.listen(port, host, () => { const { port } = server.address(); server.close(() => done(port)); });
 });
 
-// `env` is what is secret, `settings` what anybody may see among a program's arguments; a shell passes on no name with a dot.
+// In `wasmtime serve`. `env` is what is secret, `settings` what anybody may see among a program's arguments; a shell passes on no name with a dot.
 export function plugin({ address, directory, env, settings, one = true }) {
   return child({ env: { ...env, TOKIO_WORKER_THREADS: '1' } }, process.env.WASMTIME ?? 'wasmtime', 'serve', '-Scli',
     '--addr', address, '--dir', `${directory}::/`, ...(one ? ONE : []),
     ...Object.keys(env).flatMap(name => ['--env', name]),
     ...Object.entries(settings).flatMap(([name, value]) => ['--env', `${name}=${value}`]), component);
+}
+
+// In wasmCloud, whose `wash dev` makes an instance for each request.
+export function inWasmCloud({ address, directory, env, settings }) {
+  const project = mkdtempSync(join(tmpdir(), 'bridge-wash-'));
+  mkdirSync(join(project, '.wash'));
+  const config = {
+    build: { command: 'true', component_path: component },
+    workload: { environment: { config: { ...env, ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)])) } } },
+    dev: { address, volumes: [{ host_path: directory, guest_path: '/' }] },
+  };
+  writeFileSync(join(project, '.wash', 'config.json'), JSON.stringify(config), { mode: 0o600 });
+  return child({ leftovers: project }, process.env.WASH ?? 'wash', '-C', project, '--non-interactive', '--log-level', 'error', 'dev');
 }
 
 export async function answers(url) {

@@ -1,16 +1,17 @@
 // The bridged component behind Pushpin, with an agent that answers with what it was told. Serves and takes lines `TOOL JSON` and
-// `nudge USER TEXT` on its input.
+// `nudge USER TEXT` on its input. `serve.mjs wasmcloud` does it there, and without it is Wasmtime's.
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { agent } from './agent.mjs';
-import { answers, free, plugin } from './plugin.mjs';
+import { answers, free, inWasmCloud, plugin } from './plugin.mjs';
 import { proxy } from './proxy.mjs';
 
 const data = process.env.DATA ?? 'data', host = process.env.HOST ?? '127.0.0.1', port = Number(process.env.PORT ?? '3001');
 const directory = join(data, 'plugin'), keyFile = join(data, 'invite-key');
 const token = randomBytes(32).toString('hex');
+const isWasmCloud = process.argv[2] === 'wasmcloud';
 
 // After a host that was killed, what it started ends too.
 while (!await free(port, host)) await new Promise(done => { setTimeout(done, 20); });
@@ -26,11 +27,12 @@ const tell = (path, body) => fetch(`http://${address}/internal/${path}`, {
 const { children, publish } = await proxy({ host, port, publishPort: await free(0), target: address });
 const env = {
   BRIDGE_TOKEN: token,
-  BRIDGE_AGENT: await agent(token, tell),
+  BRIDGE_AGENT: await agent(token, tell, { whole: isWasmCloud }),
   BRIDGE_PUBLISH: publish,
   BRIDGE_INVITE_KEY: readFileSync(keyFile, 'utf8'),
 };
-children.push(plugin({ address, directory, env, settings: { 'channels.friends.port': port, 'agent.name': 'Echo' } }));
+const terms = { address, directory: resolve(directory), env, settings: { 'channels.friends.port': port, 'agent.name': 'Echo' } };
+children.push(isWasmCloud ? inWasmCloud(terms) : plugin(terms));
 for (const program of children) program.on('exit', () => process.exit(1));
 
 async function command(line) {

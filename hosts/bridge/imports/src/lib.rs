@@ -7,11 +7,14 @@
     allow(dead_code, reason = "what calls it is WebAssembly only")
 )]
 
+mod base64;
 mod recent;
 mod tickets;
 
 #[cfg(target_family = "wasm")]
 mod door;
+#[cfg(target_family = "wasm")]
+mod journal;
 #[cfg(target_family = "wasm")]
 mod post;
 #[cfg(target_family = "wasm")]

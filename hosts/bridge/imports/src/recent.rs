@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 /// Items kept for a topic: many times what is published while a response is on its way.
 const MAX_ITEMS: usize = 64;
 /// Bytes of frames kept for a topic, for the same reason.
@@ -10,10 +12,25 @@ const MAX_BYTES: usize = 256 * 1024;
 /// Topics about which something is known. Those who listen to one that was forgotten come back by themselves.
 const MAX_TOPICS: usize = 1_024;
 
+/// A change, to be written down for the next instance.
+#[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) enum Change<R> {
+    /// A topic is used for the first time, or known from what was written down.
+    Topic {
+        topic: String,
+        secret: String,
+        latest: u64,
+    },
+    Item {
+        topic: String,
+        item: Item<R>,
+    },
+}
+
 /// What is published.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) enum Item<R> {
-    Frame(Vec<u8>),
+    Frame(#[serde(with = "crate::base64")] Vec<u8>),
     /// Takes the place of a response that was withheld.
     Answer(R),
     /// Ends the connection.
@@ -50,6 +67,7 @@ pub(crate) struct Recent<R> {
     topics: HashMap<String, Topic<R>>,
     clock: u64,
     secret: fn() -> String,
+    changes: Vec<Change<R>>,
 }
 
 impl<R: Clone> Recent<R> {
@@ -59,27 +77,65 @@ impl<R: Clone> Recent<R> {
             topics: HashMap::new(),
             clock: 0,
             secret,
+            changes: Vec::new(),
         }
+    }
+
+    /// Repeats what was written down.
+    pub(crate) fn repeat(&mut self, changes: impl Iterator<Item = Change<R>>) {
+        for change in changes {
+            match change {
+                Change::Topic { topic, secret, latest } => {
+                    let topic = self.topic(&topic);
+                    topic.secret = secret;
+                    topic.latest = latest;
+                }
+                Change::Item { topic, item } => {
+                    self.add(&topic, item);
+                }
+            }
+        }
+        self.changes.clear();
+    }
+
+    /// What has changed since this was asked for last.
+    pub(crate) fn changes(&mut self) -> Vec<Change<R>> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// The changes that lead to what is known now, but for the items themselves.
+    pub(crate) fn outline(&self) -> Vec<Change<R>> {
+        let topics = self.topics.iter();
+        topics
+            .map(|(name, topic)| Change::Topic {
+                topic: name.clone(),
+                secret: topic.secret.clone(),
+                latest: topic.latest,
+            })
+            .collect()
     }
 
     /// Keeps an item and gives its ids.
     pub(crate) fn add(&mut self, topic: &str, item: Item<R>) -> Ids {
         let now = self.tick();
-        let topic = self.topic(topic);
+        let name = topic;
+        let topic = self.topic(name);
         let before = topic.id(topic.latest);
         topic.latest = topic.latest.saturating_add(1);
         topic.bytes = topic.bytes.saturating_add(size(&item));
-        topic.items.push_back((now, item));
+        topic.items.push_back((now, item.clone()));
         while topic.items.len() > MAX_ITEMS || topic.bytes > MAX_BYTES {
             let Some((_, item)) = topic.items.pop_front() else {
                 break;
             };
             topic.bytes = topic.bytes.saturating_sub(size(&item));
         }
-        Ids {
-            id: topic.id(topic.latest),
-            before,
-        }
+        let id = topic.id(topic.latest);
+        self.changes.push(Change::Item {
+            topic: name.to_owned(),
+            item,
+        });
+        Ids { id, before }
     }
 
     /// The id of the latest item, or what stands for it before the first.
@@ -134,9 +190,9 @@ impl<R: Clone> Recent<R> {
             self.forget_oldest();
         }
         let now = self.tick();
-        let secret = self.secret;
+        let (secret, changes) = (self.secret, &mut self.changes);
         let topic = self.topics.entry(name.to_owned()).or_insert_with(|| Topic {
-            secret: secret(),
+            secret: first_seen(name, secret(), changes),
             latest: 0,
             items: VecDeque::new(),
             bytes: 0,
@@ -169,6 +225,16 @@ impl<R> Topic<R> {
         let (secret, number) = id.rsplit_once('-')?;
         number.parse().ok().filter(|_| secret == self.secret)
     }
+}
+
+/// Notes that a topic is used for the first time, with the word for its ids.
+fn first_seen<R>(topic: &str, secret: String, changes: &mut Vec<Change<R>>) -> String {
+    changes.push(Change::Topic {
+        topic: topic.to_owned(),
+        secret: secret.clone(),
+        latest: 0,
+    });
+    secret
 }
 
 fn size<R>(item: &Item<R>) -> usize {
@@ -253,6 +319,26 @@ mod tests {
         recent.add("a", Item::End);
         assert_eq!(recent.answered("a", &mark), Some(&"yes"));
         assert_eq!(recent.answered("a", "other-0"), None);
+    }
+
+    #[test]
+    fn the_next_instance_goes_on_from_what_was_written_down() {
+        let mut first = recent();
+        let mark = first.mark("a");
+        first.add("a", frame("1"));
+        first.add("b", Item::End);
+        let mut second = Recent::new(|| "other".to_owned());
+        second.repeat(first.changes().into_iter());
+        assert_eq!(first.changes(), []);
+        assert_eq!(missed(&second, &[("a", &mark)]), Some(("1".to_owned(), false)));
+        assert_eq!(second.add("a", frame("2")), first.add("a", frame("2")));
+
+        let mut third = Recent::new(|| "other".to_owned());
+        third.repeat(second.outline().into_iter());
+        assert_eq!(third.mark("a"), second.mark("a"));
+        assert_eq!(missed(&third, &[("a", &mark)]), None);
+        let now = third.mark("a");
+        assert_eq!(missed(&third, &[("a", &now)]), Some((String::new(), false)));
     }
 
     #[test]

@@ -36,9 +36,16 @@ impl Guest for Component {
     }
 
     fn answered(at: Vec<Mark>) -> Option<Response> {
-        push::recent(|recent| {
-            at.iter()
-                .find_map(|mark| recent.answered(&mark.topic, &mark.id).cloned())
+        let answer = push::recent(|recent| {
+            let mut marks = at.iter();
+            marks.find_map(|mark| recent.answered(&mark.topic, &mark.id).cloned())
+        })?;
+        let headers = answer.headers.into_iter();
+        Some(Response {
+            status: answer.code,
+            headers: headers.map(|(name, value)| (name, value.into_bytes())).collect(),
+            body: answer.body,
+            hold: None,
         })
     }
 }

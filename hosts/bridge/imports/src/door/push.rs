@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 
-use data_encoding::{BASE64, HEXLOWER};
-use serde::Serialize;
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
 
 use super::{Component, log, random};
 use crate::bindings::exports::tinyclaw::plugin::push::{Error, Guest, Reason, Response};
+use crate::journal::Journal;
 use crate::post::post;
 use crate::recent::{Ids, Item, Recent};
 
@@ -22,12 +23,12 @@ const GIVEN_UP: &str = r#"{"error":"This was given up. Please try again."}"#;
 
 #[derive(Serialize)]
 struct Batch {
-    items: Vec<Published>,
+    items: Vec<Publication>,
 }
 
 /// One item, as the proxy wants it.
 #[derive(Serialize)]
-struct Published {
+struct Publication {
     channel: String,
     id: String,
     #[serde(rename = "prev-id")]
@@ -48,28 +49,29 @@ struct Formats {
 #[serde(tag = "action", rename_all = "lowercase")]
 enum StreamFormat {
     Send {
-        #[serde(rename = "content-bin")]
-        content: String,
+        #[serde(rename = "content-bin", with = "crate::base64")]
+        content: Vec<u8>,
     },
     Close,
 }
 
-#[derive(Serialize)]
-struct ResponseFormat {
-    code: u16,
-    headers: Vec<(String, String)>,
-    #[serde(rename = "body-bin")]
-    body: String,
+#[derive(Clone, Deserialize, Serialize)]
+pub(super) struct ResponseFormat {
+    pub(super) code: u16,
+    pub(super) headers: Vec<(String, String)>,
+    #[serde(rename = "body-bin", with = "crate::base64")]
+    pub(super) body: Vec<u8>,
 }
 
-#[derive(Default)]
-struct Waiting {
-    items: Vec<(String, Item<Response>)>,
+/// What was published of late, and where it is written down; nowhere if that cannot be done.
+struct Published {
+    recent: Recent<ResponseFormat>,
+    journal: Option<Journal>,
 }
 
 thread_local! {
-    static WAITING: RefCell<Waiting> = RefCell::default();
-    static RECENT: RefCell<Recent<Response>> = RefCell::new(Recent::new(|| HEXLOWER.encode(&random(SECRET_BYTES))));
+    static WAITING: RefCell<Vec<(String, Item<ResponseFormat>)>> = RefCell::default();
+    static PUBLISHED: RefCell<Published> = RefCell::new(Published::open());
 }
 
 impl Guest for Component {
@@ -88,7 +90,15 @@ impl Guest for Component {
         if response.body.len() > MAX_FRAME_BYTES as usize {
             return Err(Error::FrameTooLong(MAX_FRAME_BYTES));
         }
-        wait(topic, Item::Answer(response))
+        let headers = response.headers.into_iter();
+        let answer = ResponseFormat {
+            code: response.status,
+            headers: headers
+                .map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned()))
+                .collect(),
+            body: response.body,
+        };
+        wait(topic, Item::Answer(answer))
     }
 
     fn close(topic: String, _reason: Reason) -> Result<u32, Error> {
@@ -97,27 +107,64 @@ impl Guest for Component {
 }
 
 /// The proxy does not say who listens, so nobody is counted.
-fn wait(topic: String, item: Item<Response>) -> Result<u32, Error> {
+fn wait(topic: String, item: Item<ResponseFormat>) -> Result<u32, Error> {
     if topic.is_empty() || topic.len() > MAX_TOPIC_BYTES {
         return Err(Error::InvalidTopic);
     }
-    WAITING.with_borrow_mut(|waiting| waiting.items.push((topic, item)));
+    WAITING.with_borrow_mut(|waiting| waiting.push((topic, item)));
     Ok(0)
 }
 
-/// Looks at what was published of late.
-pub(super) fn recent<T>(look: impl FnOnce(&mut Recent<Response>) -> T) -> T {
-    RECENT.with_borrow_mut(look)
+/// Looks at what was published of late, and writes down what has changed by that.
+pub(super) fn recent<T>(look: impl FnOnce(&mut Recent<ResponseFormat>) -> T) -> T {
+    PUBLISHED.with_borrow_mut(|published| {
+        let seen = look(&mut published.recent);
+        published.write_down();
+        seen
+    })
+}
+
+impl Published {
+    fn open() -> Self {
+        let mut recent = Recent::new(|| HEXLOWER.encode(&random(SECRET_BYTES)));
+        let journal = match Journal::open() {
+            Ok((journal, changes)) => {
+                recent.repeat(changes.into_iter());
+                Some(journal)
+            }
+            Err(error) => {
+                log::warn(&format!("what was published is not read: {error:?}"));
+                None
+            }
+        };
+        Self { recent, journal }
+    }
+
+    fn write_down(&mut self) {
+        let changes = self.recent.changes();
+        let Some(journal) = self.journal.as_mut().filter(|_| !changes.is_empty()) else {
+            return;
+        };
+        let written = if journal.is_long() {
+            journal.rewrite(&self.recent.outline())
+        } else {
+            journal.append(&changes)
+        };
+        if let Err(error) = written {
+            log::warn(&format!("what was published is not written down: {error:?}"));
+            self.journal = None;
+        }
+    }
 }
 
 /// Publishes what waits, in order.
 pub(super) fn publish() {
     let mut batch = Batch { items: Vec::new() };
     let mut bytes = 0;
-    for (topic, item) in WAITING.take().items {
+    for (topic, item) in WAITING.take() {
         let size = match &item {
             Item::Frame(frame) => frame.len(),
-            Item::Answer(response) => response.body.len(),
+            Item::Answer(answer) => answer.body.len(),
             Item::End => 0,
         };
         if bytes + size > MAX_BATCH_BYTES {
@@ -126,8 +173,8 @@ pub(super) fn publish() {
         }
         bytes += size;
         let formats = formats(&item);
-        let Ids { id, before } = recent(|recent| recent.add(&topic, item));
-        batch.items.push(Published {
+        let Ids { id, before } = PUBLISHED.with_borrow_mut(|published| published.recent.add(&topic, item));
+        batch.items.push(Publication {
             channel: topic,
             id,
             before,
@@ -135,6 +182,7 @@ pub(super) fn publish() {
         });
     }
     if !batch.items.is_empty() {
+        PUBLISHED.with_borrow_mut(Published::write_down);
         send(&mut batch);
     }
 }
@@ -147,32 +195,16 @@ fn send(batch: &mut Batch) {
     batch.items.clear();
 }
 
-fn formats(item: &Item<Response>) -> Formats {
+fn formats(item: &Item<ResponseFormat>) -> Formats {
     let (http_stream, http_response) = match item {
-        Item::Frame(frame) => (
-            Some(StreamFormat::Send {
-                content: BASE64.encode(frame),
-            }),
-            None,
-        ),
-        Item::Answer(response) => (
-            None,
-            Some(ResponseFormat {
-                code: response.status,
-                headers: response
-                    .headers
-                    .iter()
-                    .map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into_owned()))
-                    .collect(),
-                body: BASE64.encode(&response.body),
-            }),
-        ),
+        Item::Frame(frame) => (Some(StreamFormat::Send { content: frame.clone() }), None),
+        Item::Answer(answer) => (None, Some(answer.clone())),
         Item::End => (
             Some(StreamFormat::Close),
             Some(ResponseFormat {
                 code: 503,
                 headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-                body: BASE64.encode(GIVEN_UP.as_bytes()),
+                body: GIVEN_UP.as_bytes().to_vec(),
             }),
         ),
     };
