@@ -13,7 +13,7 @@ PLAY := MEASURE=1 node hosts/play.mjs
 BUN := $(TARGET_DIR)/bun/node_modules/.bin/bun
 DIST := $(abspath $(TARGET_DIR))/dist
 BRIDGE := $(abspath $(TARGET_DIR))/bridge
-BRIDGED := BRIDGED=$(BRIDGE)/bridged.wasm WASMTIME=$(BRIDGE)-host/bin/wasmtime
+BRIDGED := BRIDGED=$(BRIDGE)/bridged.wasm WASMTIME=$(BRIDGE)-host/bin/wasmtime WASH=$(BRIDGE)-host/bin/wash
 # What `make fuzz` looks at, and how long at each.
 TARGET ?= requests front vfs
 FUZZ_SECONDS ?= 60
@@ -41,7 +41,7 @@ test: build ## Run every test
 	$(CARGO) test $(NATIVE)
 
 test-hosts: export FRIENDS_CHAT_COMPONENT := $(abspath $(COMPONENT))
-test-hosts: component ## Play what owner and friend do in Node, Bun, Python, wasmtime serve and as a plugin of TinyClaw
+test-hosts: component ## Play what owner and friend do in Node, Bun, Python, TinyClaw, wasmtime serve and wasmCloud
 	@./setup hosts
 	@npm --prefix hosts/tinyclaw run --silent build >/dev/null
 	$(PLAY) node hosts/node/host.js
@@ -54,7 +54,7 @@ test-hosts: component ## Play what owner and friend do in Node, Bun, Python, was
 	@$(CARGO) test --quiet --manifest-path hosts/bridge/Cargo.toml --target-dir $(BRIDGE)/parts
 	$(BRIDGED) node --test hosts/bridge/bridge.test.mjs
 	$(BRIDGED) $(PLAY) node hosts/bridge/serve.mjs
-	@echo "left out: wasmCloud, where the scenario has not been played"
+	WHOLE_ANSWERS=1 $(BRIDGED) node hosts/play.mjs node hosts/bridge/serve.mjs wasmcloud
 
 screenshots: build ## Take pictures of each view of the page into target/screenshots/
 	@./setup test
