@@ -149,7 +149,11 @@ fn missed(stream: Stream) -> Answer {
 /// The answer that was given while the proxy was about to withhold the response to the same request.
 fn asked_again(last: &[Mark]) -> Response {
     let at: Vec<effects::Mark> = last.iter().map(effects::Mark::from).collect();
-    effects::answered(&at).unwrap_or_else(|| retried(problem(503, BUSY)))
+    effects::answered(&at).unwrap_or_else(|| {
+        let topics: Vec<String> = last.iter().map(|mark| format!("{} {}", mark.topic, mark.id)).collect();
+        say(Level::Warn, &format!("no answer is known to a request that was made again: {}", topics.join(", ")));
+        retried(problem(503, BUSY))
+    })
 }
 
 /// What the proxy has sent to a connection last, of each topic, if it says so.
