@@ -128,8 +128,10 @@ test('a request that is made again for its answer is no second message', async (
   const host = await start(), cookie = await friend(host);
   const held = await say(host, cookie, 'hello', false);
   assert.equal(held.headers.get('grip-hold'), 'response');
-  await events(host, { type: 'delta', text: 'whole' }, { type: 'done' });
   const last = held.headers.get('grip-channel').replaceAll('prev-id', 'last-id');
+  const early = await say(host, cookie, 'hello', false, { 'grip-last': last });
+  assert.equal(early.headers.get('grip-channel'), held.headers.get('grip-channel'));
+  await events(host, { type: 'delta', text: 'whole' }, { type: 'done' });
   const again = await say(host, cookie, 'hello', false, { 'grip-last': last });
   assert.deepEqual(await again.json(), { content: 'whole' });
   assert.equal(turns.length, 1);

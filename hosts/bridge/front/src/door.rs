@@ -17,6 +17,9 @@ use crate::lease::{Lease, NotGiven};
 
 const BUSY: &str = "The chat is busy. Please try again.";
 
+/// Seconds for which a response is withheld that had been withheld before; the plugin's own terms are not known any more.
+const HELD_AGAIN_S: u64 = 15 * 60;
+
 /// What the export is implemented on.
 pub(crate) struct Component;
 
@@ -72,7 +75,7 @@ fn answer(request: Request) -> Answer {
         return missed(stream.at(&last));
     }
     if !last.is_empty() {
-        return (asked_again(&last), Vec::new());
+        return asked_again(&last);
     }
     let internal = TOKEN.with(|token| internal::answer(&request, token.as_deref()));
     let response = internal.unwrap_or_else(|| http::handle(&request));
@@ -146,10 +149,18 @@ fn missed(stream: Stream) -> Answer {
     (response, more)
 }
 
-/// The answer that was given while the proxy was about to withhold the response to the same request.
-fn asked_again(last: &[Mark]) -> Response {
+/// What a request gets that the proxy makes again, because it does not know whether it holds the first response in time: the
+/// answer, or the same terms again as long as there is none.
+fn asked_again(last: &[Mark]) -> Answer {
     let at: Vec<effects::Mark> = last.iter().map(effects::Mark::from).collect();
-    effects::answered(&at).unwrap_or_else(|| retried(problem(503, BUSY)))
+    if let Some(answer) = effects::answered(&at) {
+        return (answer, Vec::new());
+    }
+    let more = match effects::missed(&at) {
+        Some(gap) if !gap.ended => grip::withheld(last, HELD_AGAIN_S),
+        _ => Vec::new(),
+    };
+    (retried(problem(503, BUSY)), more)
 }
 
 /// What the proxy has sent to a connection last, of each topic, if it says so.

@@ -14,10 +14,10 @@ const OWNER: &str = "bridge.owner";
 /// Seconds after which a call has been given up: its host must have ended it by then.
 const MAX_CALL_S: u64 = 60;
 
-/// Nanoseconds between looks at whether a call of another instance has ended, which takes about a millisecond.
-const LOOK_AGAIN_NS: u64 = 2_000_000;
+/// Nanoseconds between looks at whether a call of another instance has ended, which takes some milliseconds.
+const LOOK_AGAIN_NS: u64 = 5_000_000;
 /// Nanoseconds after which a request is not kept waiting any longer.
-const PATIENCE_NS: u64 = 3_000_000_000;
+const PATIENCE_NS: u64 = 10_000_000_000;
 
 /// Why there is no lease.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 const MAX_ITEMS: usize = 64;
 /// Bytes of frames kept for a topic, for the same reason.
 const MAX_BYTES: usize = 256 * 1024;
+/// Bytes of items that are written down again when the rest is left out.
+const MAX_OUTLINE_BYTES: usize = 64 * 1024;
+/// Bytes that an item takes beside its own, about.
+const ITEM_BYTES: usize = 128;
 /// Topics about which something is known. Those who listen to one that was forgotten come back by themselves.
 const MAX_TOPICS: usize = 1_024;
 
@@ -70,7 +74,7 @@ pub(crate) struct Recent<R> {
     changes: Vec<Change<R>>,
 }
 
-impl<R: Clone> Recent<R> {
+impl<R: AsRef<[u8]> + Clone> Recent<R> {
     /// Nothing yet. `secret` gives another word each time, which nobody can guess.
     pub(crate) fn new(secret: fn() -> String) -> Self {
         Self {
@@ -103,16 +107,35 @@ impl<R: Clone> Recent<R> {
         std::mem::take(&mut self.changes)
     }
 
-    /// The changes that lead to what is known now, but for the items themselves.
+    /// The changes that lead to what is known now, with no more than the latest items.
     pub(crate) fn outline(&self) -> Vec<Change<R>> {
         let topics = self.topics.iter();
-        topics
-            .map(|(name, topic)| Change::Topic {
-                topic: name.clone(),
-                secret: topic.secret.clone(),
-                latest: topic.latest,
-            })
-            .collect()
+        let items = topics.flat_map(|(name, topic)| topic.items.iter().map(move |(at, item)| (*at, name, item)));
+        let mut items: Vec<(u64, &String, &Item<R>)> = items.collect();
+        items.sort_unstable_by_key(|(at, ..)| *at);
+        let mut bytes = 0;
+        let kept = items.iter().rev().take_while(|(_, _, item)| {
+            bytes += size(item);
+            bytes <= MAX_OUTLINE_BYTES
+        });
+        let kept = items.len().saturating_sub(kept.count());
+        let items = items.get(kept..).unwrap_or_default();
+        let mut counts: HashMap<&String, u64> = HashMap::new();
+        for (_, name, _) in items {
+            *counts.entry(name).or_default() += 1;
+        }
+        let topics = self.topics.iter().map(|(name, topic)| Change::Topic {
+            topic: name.clone(),
+            secret: topic.secret.clone(),
+            latest: topic
+                .latest
+                .saturating_sub(counts.get(name).copied().unwrap_or_default()),
+        });
+        let items = items.iter().map(|(_, name, item)| Change::Item {
+            topic: (*name).clone(),
+            item: (*item).clone(),
+        });
+        topics.chain(items).collect()
     }
 
     /// Keeps an item and gives its ids.
@@ -237,11 +260,13 @@ fn first_seen<R>(topic: &str, secret: String, changes: &mut Vec<Change<R>>) -> S
     secret
 }
 
-fn size<R>(item: &Item<R>) -> usize {
-    match item {
+fn size<R: AsRef<[u8]>>(item: &Item<R>) -> usize {
+    let own = match item {
         Item::Frame(frame) => frame.len(),
-        Item::Answer(_) | Item::End => 0,
-    }
+        Item::Answer(answer) => answer.as_ref().len(),
+        Item::End => 0,
+    };
+    own.saturating_add(ITEM_BYTES)
 }
 
 #[cfg(test)]
@@ -336,9 +361,21 @@ mod tests {
         let mut third = Recent::new(|| "other".to_owned());
         third.repeat(second.outline().into_iter());
         assert_eq!(third.mark("a"), second.mark("a"));
-        assert_eq!(missed(&third, &[("a", &mark)]), None);
-        let now = third.mark("a");
-        assert_eq!(missed(&third, &[("a", &now)]), Some((String::new(), false)));
+        assert_eq!(missed(&third, &[("a", &mark)]), Some(("12".to_owned(), false)));
+    }
+
+    #[test]
+    fn of_much_the_latest_is_written_down_again() {
+        let mut first = recent();
+        let mark = first.mark("a");
+        let long = first.add("a", Item::Frame(vec![0; MAX_OUTLINE_BYTES]));
+        first.add("b", frame("1"));
+        first.add("a", frame("2"));
+        let mut second = recent();
+        second.repeat(first.outline().into_iter());
+        assert_eq!(missed(&second, &[("a", &mark)]), None);
+        assert_eq!(missed(&second, &[("a", &long.id)]), Some(("2".to_owned(), false)));
+        assert_eq!(second.mark("b"), first.mark("b"));
     }
 
     #[test]

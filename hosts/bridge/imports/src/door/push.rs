@@ -63,6 +63,12 @@ pub(super) struct ResponseFormat {
     pub(super) body: Vec<u8>,
 }
 
+impl AsRef<[u8]> for ResponseFormat {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
 /// What was published of late, and where it is written down; nowhere if that cannot be done.
 struct Published {
     recent: Recent<ResponseFormat>,
