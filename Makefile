@@ -23,7 +23,7 @@ export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-
 export PATH := $(abspath $(TARGET_DIR))/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-hosts screenshots crashes soak bench fuzz miri deny dist sbom lint clean setup component fixtures examples
+.PHONY: help run build test test-hosts test-bridge screenshots crashes soak bench fuzz miri deny dist sbom lint clean setup component fixtures examples
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,7 +41,7 @@ test: build ## Run every test
 	$(CARGO) test $(NATIVE)
 
 test-hosts: export FRIENDS_CHAT_COMPONENT := $(abspath $(COMPONENT))
-test-hosts: component ## Play what owner and friend do in Node, Bun, Python, TinyClaw, wasmtime serve and wasmCloud
+test-hosts: component ## Play what owner and friend do in Node, Bun, Python and as a plugin of TinyClaw
 	@./setup hosts
 	@npm --prefix hosts/tinyclaw run --silent build >/dev/null
 	$(PLAY) node hosts/node/host.js
@@ -49,6 +49,10 @@ test-hosts: component ## Play what owner and friend do in Node, Bun, Python, Tin
 	$(PLAY) $(TARGET_DIR)/python-host/bin/python hosts/python/host.py
 	WHOLE_ANSWERS=1 $(PLAY) $(BUN) hosts/tinyclaw/driver.js
 	$(BUN) hosts/tinyclaw/moving-in.js
+	@echo "left out: wasmtime serve and wasmCloud, which make test-bridge plays, for the time that it takes to install them"
+
+test-bridge: component ## Play the same in wasmtime serve and in wasmCloud, behind Pushpin
+	@./setup bridge
 	@mkdir -p $(BRIDGE)
 	@hosts/bridge/build $(abspath $(COMPONENT)) $(BRIDGE)/bridged.wasm
 	@$(CARGO) test --quiet --manifest-path hosts/bridge/Cargo.toml --target-dir $(BRIDGE)/parts
