@@ -23,7 +23,7 @@ export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-
 export PATH := $(abspath $(TARGET_DIR))/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-hosts test-bridge screenshots crashes soak bench fuzz miri deny dist sbom lint clean setup component fixtures examples
+.PHONY: help run build test test-hosts bridge test-bridge screenshots crashes soak bench fuzz miri deny dist sbom lint clean setup component fixtures examples
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -51,10 +51,12 @@ test-hosts: component ## Play what owner and friend do in Node, Bun, Python and 
 	$(BUN) hosts/tinyclaw/moving-in.js
 	@echo "left out: wasmtime serve and wasmCloud, which make test-bridge plays, for the time that it takes to install them"
 
-test-bridge: component ## Play the same in wasmtime serve and in wasmCloud, behind Pushpin
+bridge: component ## Compose the component with what lets it run where there is only wasi:http, in target/bridge/
 	@./setup bridge
 	@mkdir -p $(BRIDGE)
 	@hosts/bridge/build $(abspath $(COMPONENT)) $(BRIDGE)/bridged.wasm
+
+test-bridge: bridge ## Play the same in wasmtime serve and in wasmCloud, behind Pushpin
 	@$(CARGO) test --quiet --manifest-path hosts/bridge/Cargo.toml --target-dir $(BRIDGE)/parts
 	$(BRIDGED) node --test hosts/bridge/bridge.test.mjs
 	$(BRIDGED) $(PLAY) node hosts/bridge/serve.mjs
