@@ -12,7 +12,7 @@ SETTINGS = {"channels.friends.port": os.environ.get("PORT", "3001"), "agent.name
 
 
 class Door(BaseHTTPRequestHandler):
-    protocol_version, log_message = "HTTP/1.1", lambda *_: None
+    protocol_version, disable_nagle_algorithm, log_message = "HTTP/1.1", True, lambda *_: None
 
     def answer(self):
         size, coding = int(self.headers.get("content-length", 0)), self.headers.get("transfer-encoding")
