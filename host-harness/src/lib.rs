@@ -9,9 +9,11 @@ pub mod request_id;
 pub mod settings;
 
 pub mod backup;
+mod crypto;
 pub mod data_dir;
 mod descriptors;
 mod files;
+mod sse;
 
 pub mod limits;
 pub mod metrics;

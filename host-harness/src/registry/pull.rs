@@ -40,8 +40,7 @@ pub(super) struct Pull<'a> {
 
 impl<'a> Pull<'a> {
     pub(super) fn from(reference: &'a Reference, logins: &'a Logins) -> Result<Self, FetchError> {
-        // The process has a provider already where the agent is asked over TLS as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::crypto::choose();
         let may_be_local = reference.is_local();
         let mut client = Client::builder()
             .connect_timeout(CONNECT)

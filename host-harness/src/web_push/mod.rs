@@ -148,8 +148,7 @@ impl WebPush {
     /// # Errors
     /// When the system's certificates cannot be used.
     pub fn new(secret: &[u8], contact: Option<String>, allowed: Vec<SocketAddr>) -> Result<Self, WebPushError> {
-        // The process has a provider already where the agent is asked over TLS as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::crypto::choose();
         let identity = Identity::new(secret, contact).ok_or_else(|| WebPushError("no key".to_owned()))?;
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())

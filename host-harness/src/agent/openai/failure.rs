@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use crate::sse::TooLong;
+
 /// Why there is no answer. For the log.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -36,6 +38,12 @@ pub(super) enum Failure {
     NoModel,
     #[error("the answer of the agent's server is empty")]
     Empty,
+}
+
+impl From<TooLong> for Failure {
+    fn from(TooLong: TooLong) -> Self {
+        Self::TooLong
+    }
 }
 
 impl Failure {

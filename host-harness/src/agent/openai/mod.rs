@@ -4,7 +4,6 @@
 //! to take a note about that friend; the owner's turn is offered the owner's. A request is tried again only while nothing of the answer has been seen.
 
 mod endpoint;
-mod events;
 mod failure;
 mod marks;
 mod messages;
@@ -23,12 +22,13 @@ use tokio::sync::mpsc;
 pub use endpoint::{Endpoint, Key};
 
 use super::{Agent, AgentError, Answering, Notes, Piece, Turn};
-use events::Decoder;
 use failure::Failure;
 use marks::Marks;
 use reply::{Chunk, Reply};
 use server::{FIRST, Server, json_of, next_bytes};
 use tools::{Call, Tools};
+
+use crate::sse::Decoder;
 
 /// Longest silence in the middle of an answer.
 const SILENCE: Duration = Duration::from_secs(60);

@@ -37,8 +37,7 @@ impl Server {
     /// # Errors
     /// When this machine has no roots of trust, or its TLS cannot be set up.
     pub(super) fn new(endpoint: Endpoint, key: Option<Key>) -> Result<Self, AgentError> {
-        // Fails only where another part of the program has chosen already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::crypto::choose();
         let client = Client::builder()
             .connect_timeout(CONNECT)
             .redirect(reqwest::redirect::Policy::none())

@@ -1,6 +1,6 @@
 //! A friend's browser, as far as a scenario needs one: a cookie, and streams that stay open.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use reqwest::Response;
@@ -8,6 +8,7 @@ use reqwest::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use serde_json::Value;
 
 use super::script::Request;
+use crate::sse::Decoder;
 
 /// A friend's browser.
 pub(super) struct Client {
@@ -20,8 +21,9 @@ pub(super) struct Client {
 /// An answer that goes on.
 struct Stream {
     answer: Response,
-    /// What came and was not read yet.
-    unread: Vec<u8>,
+    decoder: Decoder,
+    /// The data of events that came and were not read yet.
+    unread: VecDeque<String>,
 }
 
 /// What a stream says next.
@@ -33,8 +35,7 @@ pub(super) enum Next {
 impl Client {
     /// A browser that knows nothing yet.
     pub(super) fn of(address: SocketAddr) -> Result<Self, String> {
-        // Fails only where another part of the program has chosen already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::crypto::choose();
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -79,23 +80,26 @@ impl Client {
 
     /// Keeps an answer as a stream.
     pub(super) fn hold(&mut self, name: &str, Answer(answer): Answer) {
-        let unread = Vec::new();
-        self.streams.insert(name.to_owned(), Stream { answer, unread });
+        let stream = Stream {
+            answer,
+            decoder: Decoder::default(),
+            unread: VecDeque::new(),
+        };
+        self.streams.insert(name.to_owned(), stream);
     }
 
     /// Reads a stream to its next event that says something.
     pub(super) async fn next(&mut self, name: &str) -> Result<Next, String> {
         let stream = self.streams.get_mut(name).ok_or("no earlier step opens this stream")?;
         loop {
-            if let Some(event) = stream.take_event() {
-                // Events without data are beats.
-                match data(&event) {
-                    Some(said) => return said.map(Next::Event),
-                    None => continue,
-                }
+            if let Some(data) = stream.unread.pop_front() {
+                let event = serde_json::from_str(&data).map_err(|error| format!("an event is no JSON: {error}"))?;
+                return Ok(Next::Event(event));
             }
             match stream.answer.chunk().await {
-                Ok(Some(chunk)) => stream.unread.extend_from_slice(&chunk),
+                Ok(Some(chunk)) => stream
+                    .unread
+                    .extend(stream.decoder.feed(&chunk).map_err(|error| error.to_string())?),
                 Ok(None) => return Ok(Next::End),
                 Err(error) => return Err(format!("the stream breaks off: {error}")),
             }
@@ -115,18 +119,4 @@ impl Answer {
     pub(super) async fn text(self) -> Result<String, reqwest::Error> {
         self.0.text().await
     }
-}
-
-impl Stream {
-    fn take_event(&mut self) -> Option<String> {
-        let end = self.unread.windows(2).position(|bytes| bytes == b"\n\n")?;
-        let event: Vec<u8> = self.unread.drain(..end + 2).collect();
-        Some(String::from_utf8_lossy(&event).into_owned())
-    }
-}
-
-/// The data of an event, if it has any.
-fn data(event: &str) -> Option<Result<Value, String>> {
-    let text = event.lines().find_map(|line| line.strip_prefix("data: "))?;
-    Some(serde_json::from_str(text).map_err(|error| format!("an event is no JSON: {error}")))
 }

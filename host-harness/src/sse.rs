@@ -1,20 +1,24 @@
-//! The event stream of an answer, as the WHATWG text defines it, as far as it matters here: the data of each event.
-
-use super::failure::Failure;
+//! A stream of Server-Sent Events, as the WHATWG text defines it, as far as it matters to who reads one here: the data of each
+//! event.
 
 /// Most bytes of one event: a piece of an answer is a few words.
 const EVENT_BYTES: usize = 1 << 20;
 
+/// An event is longer than any is.
+#[derive(Debug, thiserror::Error)]
+#[error("an event is longer than {EVENT_BYTES} bytes")]
+pub(crate) struct TooLong;
+
 /// Takes bytes in whatever pieces they come and gives the data of the events that are complete.
 #[derive(Debug, Default)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     line: Vec<u8>,
     data: Option<String>,
     after_return: bool,
 }
 
 impl Decoder {
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Vec<String>, Failure> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLong> {
         let mut events = Vec::new();
         for &byte in bytes {
             let is_second_of_two = byte == b'\n' && self.after_return;
@@ -25,7 +29,7 @@ impl Decoder {
                 _ => self.line.push(byte),
             }
             if self.line.len() + self.data.as_ref().map_or(0, String::len) > EVENT_BYTES {
-                return Err(Failure::TooLong);
+                return Err(TooLong);
             }
         }
         Ok(events)
