@@ -114,28 +114,7 @@ fn has_prefix(metadata: &Metadata) -> Checked {
 
 /// Whether a text is a version by Semantic Versioning 2.0.0.
 fn is_semantic(version: &str) -> bool {
-    let (rest, build) = match version.split_once('+') {
-        Some((rest, build)) => (rest, Some(build)),
-        None => (version, None),
-    };
-    let (core, pre) = match rest.split_once('-') {
-        Some((core, pre)) => (core, Some(pre)),
-        None => (rest, None),
-    };
-    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let has_zero_in_front = |part: &str| part.len() > 1 && part.starts_with('0');
-    let is_identifier =
-        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let numbers: Vec<&str> = core.split('.').collect();
-    numbers.len() == 3
-        && numbers
-            .iter()
-            .all(|part| !part.is_empty() && is_number(part) && !has_zero_in_front(part))
-        && pre.is_none_or(|pre| {
-            pre.split('.')
-                .all(|part| is_identifier(part) && !(is_number(part) && has_zero_in_front(part)))
-        })
-        && build.is_none_or(|build| build.split('.').all(is_identifier))
+    semver::Version::parse(version).is_ok()
 }
 
 #[cfg(test)]

@@ -16,10 +16,7 @@ pub(super) async fn check(report: &mut Report, subject: &Subject) {
 }
 
 async fn give_the_same(subject: &Subject) -> Checked {
-    for (when, mut plugin) in [
-        ("before the start", subject.fresh().await?),
-        ("after the start", subject.started().await?),
-    ] {
+    for (when, mut plugin) in subject.before_and_after().await? {
         for request in requests::ordinary() {
             compare(&mut plugin, &request, when).await?;
         }

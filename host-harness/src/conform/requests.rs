@@ -280,7 +280,7 @@ async fn sockets(subject: &Subject) -> Checked {
 }
 
 async fn is_told_of_gone(subject: &Subject) -> Checked {
-    for mut plugin in [subject.fresh().await?, subject.started().await?] {
+    for (_, mut plugin) in subject.before_and_after().await? {
         plugin.probe.web_push_gone("https://push.example/nobody").await?;
     }
     Ok(())

@@ -92,6 +92,14 @@ impl Subject {
         Ok(fresh)
     }
 
+    /// An instance that does not run, and one that runs.
+    pub(super) async fn before_and_after(&self) -> Result<[(&'static str, Fresh); 2], Finding> {
+        Ok([
+            ("before the start", self.fresh().await?),
+            ("after the start", self.started().await?),
+        ])
+    }
+
     /// Starts an instance on an empty directory, unless that has failed before.
     pub(super) async fn start(&self, probe: &mut Probe) -> Checked {
         if self.failed_start().is_some() {

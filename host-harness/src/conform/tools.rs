@@ -3,7 +3,7 @@
 use super::error::expect_tool_error;
 use super::report::{Checked, Finding, Report, Rule};
 use super::schema;
-use super::subject::{Fresh, Subject};
+use super::subject::Subject;
 use crate::plugin::{Tool, ToolError};
 
 /// Arguments that are no JSON object.
@@ -116,16 +116,8 @@ fn have_parameters(tools: &[Tool]) -> Checked {
     Ok(())
 }
 
-/// An instance that does not run, and one that runs.
-async fn before_and_after(subject: &Subject) -> Result<[(&'static str, Fresh); 2], Finding> {
-    Ok([
-        ("before the start", subject.fresh().await?),
-        ("after the start", subject.started().await?),
-    ])
-}
-
 async fn refuses_unknown(subject: &Subject) -> Checked {
-    for (when, mut plugin) in before_and_after(subject).await? {
+    for (when, mut plugin) in subject.before_and_after().await? {
         for name in ["", "no_such_tool"] {
             let answer = plugin.probe.call_tool(name, "{}").await?;
             expect_tool_error(
@@ -139,7 +131,7 @@ async fn refuses_unknown(subject: &Subject) -> Checked {
 }
 
 async fn refuses_arguments(subject: &Subject, tools: &[Tool]) -> Checked {
-    for (when, mut plugin) in before_and_after(subject).await? {
+    for (when, mut plugin) in subject.before_and_after().await? {
         for tool in tools {
             for arguments in NO_OBJECTS {
                 let answer = plugin.probe.call_tool(&tool.name, arguments).await?;
