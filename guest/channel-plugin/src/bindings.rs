@@ -12,28 +12,23 @@
     reason = "generated"
 )]
 
-#[cfg(feature = "wasi-http")]
-wit_bindgen::generate!({
-    path: "wit",
-    world: "channel-plugin",
-    generate_all,
-    pub_export_macro: true,
-    export_macro_name: "export_component",
-    default_bindings_module: "channel_plugin::bindings",
-    additional_derives: [PartialEq, Eq],
-    // Holds a resource.
-    additional_derives_ignore: ["stream-error"],
-});
+macro_rules! bind {
+    ($world:literal) => {
+        wit_bindgen::generate!({
+            path: "wit",
+            world: $world,
+            generate_all,
+            pub_export_macro: true,
+            export_macro_name: "export_component",
+            default_bindings_module: "channel_plugin::bindings",
+            additional_derives: [PartialEq, Eq],
+            // Holds a resource.
+            additional_derives_ignore: ["stream-error"],
+        });
+    };
+}
 
+#[cfg(feature = "wasi-http")]
+bind!("channel-plugin");
 #[cfg(not(feature = "wasi-http"))]
-wit_bindgen::generate!({
-    path: "wit",
-    world: "record-plugin",
-    generate_all,
-    pub_export_macro: true,
-    export_macro_name: "export_component",
-    default_bindings_module: "channel_plugin::bindings",
-    additional_derives: [PartialEq, Eq],
-    // Holds a resource.
-    additional_derives_ignore: ["stream-error"],
-});
+bind!("record-plugin");
