@@ -109,7 +109,7 @@ deny: ## Check the licences, sources and known faults of dependencies
 		echo "the list of known faults cannot be reached from here, so nothing was looked up in it"; \
 	fi
 
-dist: setup wit/deps ## Make what is published, in target/dist/: components, WIT, an OCI layout, what they are made of, checksums
+dist: setup wit/deps sbom ## Make what is published, in target/dist/: components, WIT, an OCI layout, what they are made of, checksums
 	@./dist/build "$(DIST)"
 
 sbom: ## List what the program and the component are made of, in target/sbom/
