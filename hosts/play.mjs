@@ -5,19 +5,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { free } from './port.mjs';
 
 const scenario = JSON.parse(readFileSync(new URL('scenario.json', import.meta.url)));
 const data = mkdtempSync(join(tmpdir(), 'friends-chat-'));
-const port = await new Promise(done => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => done(port));
-  });
-});
+const port = await free(0);
 const env = { ...process.env, DATA: data, HOST: '127.0.0.1', PORT: String(port) };
 const url = `http://127.0.0.1:${port}`;
 const deadline = AbortSignal.timeout(60_000);

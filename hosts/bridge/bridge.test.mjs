@@ -5,7 +5,8 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, afterEach, test } from 'node:test';
-import { answers, free, plugin } from './plugin.mjs';
+import { free } from '../port.mjs';
+import { answers, plugin } from './plugin.mjs';
 
 const TOKEN = 'the token', programs = new Set();
 let directory, settings, published, turns, agentStatus;

@@ -1,6 +1,5 @@
 // The bridged component in a host that knows only wasi:http, on an address of this machine.
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { child } from './children.mjs';
@@ -9,12 +8,6 @@ const component = process.env.BRIDGED ?? new URL('../../target/bridge/bridged.wa
 // One instance, which stays: it has the answers that are being made in memory. With more threads than one, Wasmtime may take a
 // request to another instance before it knows that the first is free again.
 const ONE = ['--max-concurrent-requests', '1', '--max-instance-reuse-count', '1000000000', '--idle-instance-timeout', '1000000000s'];
-
-// Gives the port, or one that is free for 0; of one that is taken nothing.
-export const free = (port, host = '127.0.0.1') => new Promise(done => {
-  const server = createServer().once('error', () => done(undefined));
-  server.listen(port, host, () => { const { port } = server.address(); server.close(() => done(port)); });
-});
 
 // In `wasmtime serve`. `env` is what is secret, `settings` what anybody may see among a program's arguments; a shell passes on no name with a dot.
 export function plugin({ address, directory, env, settings, one = true }) {

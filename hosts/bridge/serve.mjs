@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { agent } from './agent.mjs';
-import { answers, free, inWasmCloud, plugin } from './plugin.mjs';
+import { free } from '../port.mjs';
+import { answers, inWasmCloud, plugin } from './plugin.mjs';
 import { proxy } from './proxy.mjs';
 
 const data = process.env.DATA ?? 'data', host = process.env.HOST ?? '127.0.0.1', port = Number(process.env.PORT ?? '3001');

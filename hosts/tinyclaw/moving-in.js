@@ -2,9 +2,9 @@
 import { Database } from 'bun:sqlite';
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { free } from '../port.mjs';
 import { fenced } from './fence.js';
 import plugin from './index.js';
 
@@ -18,9 +18,7 @@ database.run(`CREATE TABLE friends (username TEXT PRIMARY KEY, nickname TEXT NOT
   session_token TEXT UNIQUE, created_at INTEGER, last_seen INTEGER)`);
 database.run('INSERT INTO friends VALUES (?, ?, NULL, ?, ?, ?)', ['john', 'John Doe', token, Date.now(), Date.now()]);
 database.close();
-const port = await new Promise(done => {
-  const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => done(port)); });
-});
+const port = await free(0);
 const settings = { dataDir, 'channels.friends.port': port };
 const configManager = { get: key => settings[key] };
 
