@@ -120,10 +120,7 @@ const fn close_reason(reason: EndReason) -> CloseReason {
             code: 4401,
             text: "signed-out",
         },
-        EndReason::Stopping => CloseReason {
-            code: 1001,
-            text: "stopping",
-        },
+        EndReason::Stopping => CloseReason::STOPPING,
         EndReason::Reload => CloseReason {
             code: 1012,
             text: "reload",

@@ -3,7 +3,7 @@
 
 use channel_plugin::{AgentEvent, EnqueueError, Host, Response, Ticket, Urgency};
 
-use crate::answers::{MAX_OPEN_PER_FRIEND, Phase};
+use crate::answers::{MAX_OPEN_PER_FRIEND, Phase, Question, unsaved};
 use crate::entry::{Entry, State};
 use crate::event::Event;
 use crate::markdown;
@@ -86,7 +86,7 @@ impl Service {
             });
         }
         self.enqueue_waiting(host);
-        let open = self.answers.of_friend(friend.friend_id).count();
+        let open = self.answers.range(Question::of_friend(friend.friend_id)).count();
         let is_behind = self.waiting.iter().any(|open| open.friend_id == friend.friend_id);
         if open >= MAX_OPEN_PER_FRIEND || is_behind {
             return Err(SayError::Crowded {
@@ -110,7 +110,7 @@ impl Service {
             }
         };
         self.store.tidy(friend.friend_id, at);
-        self.answers.add(friend.friend_id, message_id, ticket);
+        self.answers.add(Question::new(friend.friend_id, message_id), ticket);
         let event = Event::Message {
             id: message_id,
             client_id,
@@ -133,9 +133,9 @@ impl Service {
         event: AgentEvent,
     ) -> Result<(), AgentEventError> {
         let answer = self.answers.by_ticket(ticket).ok_or(AgentEventError::UnknownTicket)?;
-        let (friend_id, message_id) = (answer.friend_id, answer.message_id);
-        if answer.phase == Phase::Queued && !matches!(event, AgentEvent::Failed(_)) {
-            answer.phase = Phase::Answering;
+        let Question { friend_id, message_id } = answer.key;
+        if answer.state == Phase::Queued && !matches!(event, AgentEvent::Failed(_)) {
+            answer.state = Phase::Answering;
             let event = Event::State {
                 message: message_id,
                 state: State::Answering,
@@ -157,7 +157,7 @@ impl Service {
                 if let Err(error) = answer.push(&piece) {
                     tracing::error!(message_id, %error, "the agent was stopped");
                     host.cancel(ticket);
-                    self.finish(host, friend_id, message_id, State::Failed)?;
+                    self.finish(host, Question::new(friend_id, message_id), State::Failed)?;
                 } else {
                     broadcast::send_text(host, friend_id, message_id, &piece);
                 }
@@ -181,10 +181,9 @@ impl Service {
         if !self.waiting.is_empty() {
             self.enqueue_waiting(host);
         }
-        while let Some((answer, state)) = self.answers.unsaved() {
-            let (friend_id, message_id) = (answer.friend_id, answer.message_id);
-            if let Err(error) = self.finish(host, friend_id, message_id, state) {
-                tracing::debug!(message_id, %error, "an answer still waits to be written down");
+        while let Some((question, state)) = unsaved(&self.answers) {
+            if let Err(error) = self.finish(host, question, state) {
+                tracing::debug!(question.message_id, %error, "an answer still waits to be written down");
                 return;
             }
         }
@@ -193,12 +192,12 @@ impl Service {
     /// Ends an answer; where its end cannot be written down it is kept in memory, and the agent not asked again.
     fn finish_or_keep(&mut self, host: &mut dyn Host, ticket: Ticket, state: State) -> Result<(), AgentEventError> {
         let answer = self.answers.by_ticket(ticket).ok_or(AgentEventError::UnknownTicket)?;
-        let (friend_id, message_id) = (answer.friend_id, answer.message_id);
-        match self.finish(host, friend_id, message_id, state) {
+        let question = answer.key;
+        match self.finish(host, question, state) {
             Err(error) if error.is_passing() => {
-                tracing::error!(message_id, %error, "an answer waits to be written down");
+                tracing::error!(question.message_id, %error, "an answer waits to be written down");
                 if let Some(answer) = self.answers.by_ticket(ticket) {
-                    answer.phase = Phase::Unsaved(state);
+                    answer.state = Phase::Unsaved(state);
                 }
                 Ok(())
             }
@@ -208,15 +207,11 @@ impl Service {
 
     /// Ends the answer that is being made for a friend, or the next one, and keeps what was said of it.
     pub(crate) fn stop_answer(&mut self, host: &mut dyn Host, friend_id: i64) -> Result<(), StoreError> {
-        let Some((message_id, ticket)) = self
-            .answers
-            .of_friend(friend_id)
-            .next()
-            .map(|answer| (answer.message_id, answer.ticket))
-        else {
+        let first = self.answers.range(Question::of_friend(friend_id)).next();
+        let Some((question, ticket)) = first.map(|answer| (answer.key, answer.ticket)) else {
             return Ok(());
         };
-        self.finish(host, friend_id, message_id, State::Stopped)?;
+        self.finish(host, question, State::Stopped)?;
         host.cancel(ticket);
         Ok(())
     }
@@ -301,11 +296,12 @@ impl Service {
                 continue;
             }
             match host.enqueue(&user_id(&open.username), &open.text) {
-                Ok(ticket) => self.answers.add(open.friend_id, open.message_id, ticket),
+                Ok(ticket) => self.answers.add(Question::new(open.friend_id, open.message_id), ticket),
                 Err(EnqueueError::Full { .. }) => still_waiting.push_back(open),
                 Err(error) => {
                     tracing::error!(message_id = open.message_id, %error, "a message cannot be answered");
-                    if let Err(error) = self.finish(host, open.friend_id, open.message_id, State::Failed) {
+                    if let Err(error) = self.finish(host, Question::new(open.friend_id, open.message_id), State::Failed)
+                    {
                         tracing::error!(message_id = open.message_id, %error, "it stays open");
                     }
                 }
@@ -320,22 +316,23 @@ impl Service {
             return entry.state;
         }
         self.answers
-            .get(entry.friend_id, entry.id)
-            .map_or(State::Queued, |answer| answer.phase.state())
+            .get(&Question::new(entry.friend_id, entry.id))
+            .map_or(State::Queued, |answer| answer.state.state())
     }
 
     /// Writes the end of an answer down and tells everybody. What was said of a failed answer is dropped.
-    fn finish(&mut self, host: &mut dyn Host, friend_id: i64, message_id: i64, state: State) -> Result<(), StoreError> {
+    fn finish(&mut self, host: &mut dyn Host, question: Question, state: State) -> Result<(), StoreError> {
+        let Question { friend_id, message_id } = question;
         let text = self
             .answers
-            .get(friend_id, message_id)
+            .get(&question)
             .map(|answer| answer.text.clone())
             .unwrap_or_default();
         let text = if state == State::Failed { "" } else { text.as_str() };
         let at = host.now_ms();
         let reply = Some(text).filter(|text| !text.trim().is_empty());
         let reply_id = self.store.finish_message(friend_id, message_id, state, reply, at)?;
-        self.answers.remove(friend_id, message_id);
+        self.answers.remove(&question);
 
         let feed = Topic::Friend(friend_id);
         if let Some(id) = reply_id {

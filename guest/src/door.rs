@@ -1,14 +1,13 @@
 //! The contract, said in the plugin's own terms: calls come in here, and nothing is decided.
 
 use channel_plugin::{
-    AgentEvent, ChannelPlugin, Condition as WitCondition, Delivery, Entry as WitEntry, Error, Host, Metadata, Opening,
-    OutboundMessage, Priority, Request, Response, Role as WitRole, Ticket, Tool, ToolError,
+    AgentEvent, ChannelPlugin, Condition, Delivery, Entry as WitEntry, Error, Host, Metadata, Opening, OutboundMessage,
+    Request, Response, Role as WitRole, Ticket, Tool, ToolError,
 };
 
 use crate::entry::{Entry, Role};
 use crate::event::{EndReason, Event};
 use crate::plugin::{CallError, Plugin, StartError};
-use crate::store::Condition;
 use crate::tools::DESCRIPTIONS;
 use crate::username::CHANNEL_PREFIX;
 
@@ -18,11 +17,8 @@ impl ChannelPlugin for Plugin {
     fn describe() -> Metadata {
         Metadata {
             id: "@tinyclaw/plugin-channel-friends".to_owned(),
-            name: "Friends Chat".to_owned(),
             description: "Invite-based web chat for friends — powered by FRIENDS.md".to_owned(),
-            kind: "channel".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            channel_prefix: CHANNEL_PREFIX.to_owned(),
+            ..channel_plugin::metadata!("Friends Chat", CHANNEL_PREFIX)
         }
     }
 
@@ -34,8 +30,8 @@ impl ChannelPlugin for Plugin {
         Ok(self.stop(host)?)
     }
 
-    fn handle(&mut self, host: &mut dyn Host, request: &Request) -> Response {
-        self.handle(host, request)
+    fn handle(&mut self, host: &mut dyn Host, request: &Request) -> Result<Response, Error> {
+        Ok(self.handle(host, request))
     }
 
     fn send_to_user(
@@ -44,12 +40,7 @@ impl ChannelPlugin for Plugin {
         user_id: &str,
         message: &OutboundMessage,
     ) -> Result<Delivery, Error> {
-        let priority = match message.priority {
-            Priority::Low => "low",
-            Priority::Normal => "normal",
-            Priority::High => "high",
-            Priority::Urgent => "urgent",
-        };
+        let priority = message.priority.name();
         let delivered = self.send_to_user(host, user_id, &message.content, &message.source, priority)?;
         Ok(Delivery {
             connections: delivered.connections,
@@ -66,12 +57,8 @@ impl ChannelPlugin for Plugin {
         Ok(entries.into_iter().map(entry).collect())
     }
 
-    fn verify(&mut self) -> Result<WitCondition, Error> {
-        match Self::verify(self)? {
-            Condition::Empty => Ok(WitCondition::Empty),
-            Condition::Sound => Ok(WitCondition::Sound),
-            Condition::Damaged(found) => Ok(WitCondition::Damaged(found)),
-        }
+    fn verify(&mut self) -> Result<Condition, Error> {
+        Ok(Self::verify(self)?)
     }
 
     fn commit(&mut self) -> Result<(), Error> {
@@ -81,12 +68,7 @@ impl ChannelPlugin for Plugin {
     fn tools() -> Vec<Tool> {
         DESCRIPTIONS
             .iter()
-            .map(|tool| Tool {
-                name: tool.name.to_owned(),
-                description: tool.description.to_owned(),
-                parameters: tool.parameters.to_owned(),
-                owner_only: true,
-            })
+            .map(|tool| Tool::for_owner(tool.name, tool.description, tool.parameters))
             .collect()
     }
 

@@ -3,6 +3,7 @@
 
 use channel_plugin::Host;
 
+use crate::answers::Question;
 use crate::broadcast;
 use crate::entry::{Entry, Role, State};
 use crate::event::{Activity, Event};
@@ -71,7 +72,7 @@ impl Service {
     pub(crate) fn greeting(&self, session: &Session, after: Option<i64>, now_ms: i64) -> Result<Greeting, StoreError> {
         let friend_id = session.friend_id;
         let latest = self.store.latest_id(friend_id)?;
-        let is_idle = self.answers.of_friend(friend_id).next().is_none();
+        let is_idle = self.answers.range(Question::of_friend(friend_id)).next().is_none();
         let mut lines = vec![Line::from(Event::Hello {
             epoch: self.store.epoch(),
             latest,
@@ -97,8 +98,8 @@ impl Service {
             }
             None => lines.push(Event::Resync.into()),
         }
-        for answer in self.answers.of_friend(friend_id) {
-            let message = Some(answer.message_id);
+        for answer in self.answers.range(Question::of_friend(friend_id)) {
+            let message = Some(answer.key.message_id);
             lines.extend(broadcast::pieces(&answer.text).map(|content| Event::Text { message, content }.into()));
         }
         Ok(Greeting { lines, up_to: latest })

@@ -1,13 +1,15 @@
 //! The plugin's life: not started, switched off, or running. The doors call in here and nothing else does.
 
-use channel_plugin::{AgentEvent, Host, Opening, Request, Response, Ticket, ToolError, is_disruptive};
+use channel_plugin::{
+    AgentEvent, Condition, Error, Host, Opening, Request, Response, Ticket, ToolError, is_disruptive,
+};
 
 use crate::config::Settings;
 use crate::conversation::{AgentEventError, Delivered};
 use crate::entry::Entry;
 use crate::event::EndReason;
 use crate::service::{OpenError, Service};
-use crate::store::{Condition, FILE, NewNudge, StoreError, condition_of};
+use crate::store::{FILE, NewNudge, StoreError, condition_of};
 use crate::tools;
 use crate::topic::Topic;
 use crate::username::{MalformedUserId, Username};
@@ -19,8 +21,6 @@ const MAX_NUDGE_BYTES: usize = 64 * 1024;
 const MAX_SOURCE_CHARS: usize = 64;
 /// Most entries of a history that the host asks for.
 const MAX_HISTORY: u32 = 1_000;
-/// Seconds after which it is worth asking a plugin that does not run again.
-const NOT_RUNNING_RETRY_S: &str = "5";
 
 /// The plugin.
 pub(crate) struct Plugin {
@@ -109,7 +109,7 @@ impl Plugin {
                 service.catch_up(host);
                 routes::answer(service, host, request)
             }
-            None => not_running(),
+            None => Error::NotStarted.into(),
         }
     }
 
@@ -117,7 +117,7 @@ impl Plugin {
     pub(crate) fn open_socket(&mut self, host: &mut dyn Host, connection: u64, request: &Request) -> Opening {
         match &mut self.service {
             Some(service) => service.open_socket(host, connection, request),
-            None => Opening::Refused(not_running()),
+            None => Opening::Refused(Error::NotStarted.into()),
         }
     }
 
@@ -242,9 +242,4 @@ fn find(service: &Service, user_id: &str) -> Result<i64, CallError> {
         Some(friend) => Ok(friend.id),
         None => Err(CallError::UnknownUser(user_id.to_owned())),
     }
-}
-
-fn not_running() -> Response {
-    Response::error(503, "The chat is not running at the moment. Please try again later.")
-        .with("retry-after", NOT_RUNNING_RETRY_S)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use channel_plugin::{Error, Host, Request, Unreadable};
 use rand_core::Rng as _;
 
-use crate::answers::Answers;
+use crate::answers::{Answers, Question};
 use crate::attempts::Attempts;
 use crate::code::{Code, CodeKey};
 use crate::config::{Settings, SettingsError};
@@ -136,16 +136,13 @@ impl Service {
     /// Ends what a friend who lost access still has open: the agent's turns, the streams, the WebSockets.
     /// `sessions` are those that the store has just ended.
     pub(crate) fn end_friend(&mut self, host: &mut dyn Host, friend_id: i64, sessions: &[i64], reason: EndReason) {
-        let open: Vec<i64> = self
-            .answers
-            .of_friend(friend_id)
-            .map(|answer| answer.message_id)
-            .collect();
-        for message_id in open {
-            if let Some(answer) = self.answers.remove(friend_id, message_id) {
+        let open = self.answers.range(Question::of_friend(friend_id));
+        let open: Vec<Question> = open.map(|answer| answer.key).collect();
+        for question in open {
+            if let Some(answer) = self.answers.remove(&question) {
                 host.cancel(answer.ticket);
             }
-            broadcast::end(host, Topic::Answer(message_id), reason);
+            broadcast::end(host, Topic::Answer(question.message_id), reason);
         }
         self.waiting.retain(|open| open.friend_id != friend_id);
         broadcast::end(host, Topic::Friend(friend_id), reason);

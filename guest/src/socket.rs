@@ -1,11 +1,11 @@
 //! The feed over a WebSocket, with messages, stop and seen in the other direction. The same events and the same
 //! rules as over HTTP; only the framing differs.
 
-use channel_plugin::{Hold, Host, Opening, Request};
+use channel_plugin::{Hold, Host, Opening, Request, sse};
 use serde::Deserialize;
 
 use crate::event::{EndReason, Event};
-use crate::routes::stream::{HEARTBEAT_MS, LIFE_MS, resume_point};
+use crate::routes::stream::{HEARTBEAT_MS, LIFE_MS};
 use crate::routes::{self, Problem};
 use crate::service::Service;
 use crate::store::Session;
@@ -56,7 +56,7 @@ impl Service {
         let session = routes::signed_in(self, host, request)?;
         self.admit_feed(host, &session)?;
         let messages = self
-            .greeting(&session, resume_point(request), host.now_ms())?
+            .greeting(&session, sse::resume_point(request), host.now_ms())?
             .lines
             .into_iter()
             .map(|line| line.json)

@@ -1,14 +1,13 @@
 //! Session tokens: what a browser keeps in its cookie. The store keeps a hash only; 256 random bits need no
 //! key and no slow hash.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-use rand_core::CryptoRng;
+use channel_plugin::Random;
 use sha2::{Digest as _, Sha256};
 
-const TOKEN_BYTES: usize = 32;
 /// Lengths in hex characters that are looked up at all: ours, and the original plugin's.
-const KNOWN_CHARS: [usize; 2] = [TOKEN_BYTES * 2, 32];
+const KNOWN_CHARS: [usize; 2] = [64, 32];
 
 /// A token in plain text.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,15 +19,8 @@ pub(crate) struct TokenHash(pub(crate) [u8; 32]);
 
 impl Token {
     /// Draws a token.
-    pub(crate) fn generate(random: &mut impl CryptoRng) -> Self {
-        let mut bytes = [0_u8; TOKEN_BYTES];
-        random.fill_bytes(&mut bytes);
-        let mut hex = String::with_capacity(TOKEN_BYTES * 2);
-        for byte in bytes {
-            // Writing to a `String` cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-        }
-        Self(hex)
+    pub(crate) fn generate(random: &mut Random) -> Self {
+        Self(random.token())
     }
 
     /// Accepts the text of a cookie if it has the form of a token.
@@ -58,7 +50,6 @@ impl fmt::Debug for Token {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use channel_plugin::Random;
 
     #[test]
     fn a_token_is_64_hex_characters_and_parses_back() {

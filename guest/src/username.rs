@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use channel_plugin::{is_plain_name, user_name};
+
 use crate::latin::latin;
 
 /// Prefix of this channel's user ids.
@@ -54,12 +56,10 @@ impl Username {
 
     /// Takes the username out of `friend:<username>`.
     pub(crate) fn from_user_id(user_id: &str) -> Result<Self, MalformedUserId> {
-        user_id
-            .strip_prefix(CHANNEL_PREFIX)
-            .and_then(|rest| rest.strip_prefix(':'))
-            .filter(|name| follows_rule(name))
-            .map(|name| Self(name.to_owned()))
-            .ok_or(MalformedUserId)
+        match user_name(user_id, CHANNEL_PREFIX) {
+            Ok(name) if follows_rule(name) => Ok(Self(name.to_owned())),
+            _ => Err(MalformedUserId),
+        }
     }
 
     /// This name with a number behind it, shortened where both would be too long.
@@ -107,10 +107,7 @@ impl fmt::Display for Username {
 }
 
 fn follows_rule(text: &str) -> bool {
-    (MIN_CHARS..=MAX_CHARS).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    is_plain_name(text, MIN_CHARS..=MAX_CHARS)
 }
 
 #[cfg(test)]

@@ -1,23 +1,21 @@
-//! A channel by webhook: a program posts a text to a secret address, and reads there what was said, by asking now and then or
-//! as a stream. The owner's agent opens an address with the tool `hook_open`.
+//! A channel by webhook: a program posts a text to a secret address, and reads there, as a stream, what was said. The owner's
+//! agent opens an address with the tool `hook_open`.
 #![cfg(target_family = "wasm")]
 
-mod store;
-
-use std::collections::BTreeMap;
-
-use channel_plugin::rand_core::Rng as _;
+use channel_plugin::sqlite::{Connection, Result as Stored, Row, params};
 use channel_plugin::{
-    AgentEvent, ChannelPlugin, CloseReason, Condition, Delivery, EnqueueError, Entry, Error, Hold, HoldMode, Host,
-    Metadata, OutboundMessage, Request, Response, Role, Ticket, Tool, ToolError, sse,
+    AgentEvent, Answers, ChannelPlugin, CloseReason, Condition, Delivery, Entry, Error, Hold, HoldMode, Host, Metadata,
+    OutboundMessage, Request, Response, Role, Ticket, Tool, ToolError, sse,
 };
 use serde_json::{Value, json};
-use store::Store;
+use sha2::{Digest as _, Sha256};
 
-const HOOK_OPEN: &str = "hook_open";
-const PARAMETERS: &str = r#"{"type": "object", "required": ["name"], "additionalProperties": false,
-    "properties": {"name": {"type": "string", "pattern": "^[a-z0-9_]{1,32}$"}}}"#;
-const MAX_TEXT_BYTES: usize = 16_384;
+/// Of a secret only the hash is kept. It has so many bits that the hash needs no salt.
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS hooks (name TEXT PRIMARY KEY, secret BLOB NOT NULL UNIQUE);
+    CREATE TABLE IF NOT EXISTS entries (id INTEGER PRIMARY KEY AUTOINCREMENT, hook TEXT NOT NULL,
+        role TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL, answers INTEGER UNIQUE);
+    CREATE INDEX IF NOT EXISTS entries_of_hook ON entries (hook, id);";
 /// What every stream listens to besides its own hook; no hook has this name.
 const ALL: &str = "*";
 
@@ -25,228 +23,153 @@ channel_plugin::export!(Webhook);
 
 #[derive(Default)]
 struct Webhook {
-    store: Option<Store>,
-    /// Answers that are being given: to which entry of which hook, and what was said so far.
-    answers: BTreeMap<Ticket, (u64, String, String)>,
+    db: Option<Connection>,
+    /// By what is answered: the id of an entry, and its hook.
+    answers: Answers<(u64, String)>,
 }
 
 impl ChannelPlugin for Webhook {
     fn describe() -> Metadata {
-        Metadata {
-            id: env!("CARGO_PKG_NAME").to_owned(),
-            name: "Webhook".to_owned(),
-            description: env!("CARGO_PKG_DESCRIPTION").to_owned(),
-            kind: "channel".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            channel_prefix: "hook".to_owned(),
-        }
+        channel_plugin::metadata!("Webhook", "hook")
     }
 
     fn start(&mut self, host: &mut dyn Host) -> Result<(), Error> {
-        if self.store.is_some() {
+        if self.db.is_some() {
             return Err(Error::AlreadyStarted);
         }
-        self.store = Some(Store::open()?);
-        self.ask(host)
+        let db = open()?;
+        let sql = "SELECT id, hook, text FROM entries AS asked WHERE role = 'user'
+            AND NOT EXISTS (SELECT 1 FROM entries WHERE answers = asked.id) ORDER BY id";
+        let open: Vec<(_, _, String)> = db.query(sql, params![], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        for (id, hook, text) in open {
+            match host.enqueue(&format!("hook:{hook}"), &text) {
+                Ok(ticket) => self.answers.add((id, hook), ticket),
+                Err(error) => tracing::error!(id, %error, "a text is not answered before the next start"),
+            }
+        }
+        self.db = Some(db);
+        Ok(())
     }
 
     fn stop(&mut self, host: &mut dyn Host) -> Result<(), Error> {
         *self = Self::default();
-        end(host, ALL, "stopping")
+        Ok(host.close(ALL, CloseReason::STOPPING).map(drop)?)
     }
 
-    fn handle(&mut self, host: &mut dyn Host, request: &Request) -> Response {
-        self.answer(host, request).unwrap_or_else(|error| {
-            if error != Error::NotStarted {
-                tracing::error!(%error, "a request was not answered");
+    fn handle(&mut self, host: &mut dyn Host, request: &Request) -> Result<Response, Error> {
+        let db = self.db.as_ref().ok_or(Error::NotStarted)?;
+        let secret = Sha256::digest(request.path.strip_prefix("/hook/").unwrap_or_default());
+        let sql = "SELECT name FROM hooks WHERE secret = ?1";
+        let Some(hook) = db.query_row(sql, params![secret.as_slice()], |row| row.get::<String>(0))? else {
+            return Ok(Response::error(404, "There is nothing here"));
+        };
+        let text = str::from_utf8(&request.body).unwrap_or_default().trim();
+        match (request.method.as_str(), text) {
+            ("POST", "") => Ok(Response::error(400, "Post a text")),
+            ("POST", text) => {
+                let ticket = host.enqueue(&format!("hook:{hook}"), text)?;
+                let id = self.say(host, &hook, Role::User, text, None)?.id;
+                self.answers.add((id, hook), ticket);
+                Ok(Response::json(202, &json!({ "id": id })))
             }
-            Response::error(503, "Not available at the moment. Please try again.")
-        })
+            ("GET", _) => {
+                let sql = "SELECT id, role, text, at_ms FROM entries WHERE hook = ?1 AND id > ?2 ORDER BY id";
+                let said = db.query(sql, params![&hook, sse::resume_point(request).unwrap_or(0)], frame)?;
+                let topics = vec![hook, ALL.to_owned()];
+                let hold = Hold::new(HoldMode::Stream, topics, Some((sse::COMMENT, 20_000)), 3_600_000);
+                Ok(sse::response(said.concat()).held(hold))
+            }
+            _ => Ok(Response::error(405, "Post a text, or get what was said").with("allow", "GET, POST")),
+        }
     }
 
     fn on_agent_event(&mut self, host: &mut dyn Host, ticket: Ticket, event: AgentEvent) -> Result<(), Error> {
-        let (_, _, said) = self.answers.get_mut(&ticket).ok_or(Error::UnknownTicket)?;
-        match event {
-            AgentEvent::Started | AgentEvent::Status(_) => {}
-            AgentEvent::Delta(piece) => said.push_str(&piece),
-            AgentEvent::Restarted => said.clear(),
-            AgentEvent::Done => return self.finish(host, ticket),
-            AgentEvent::Failed(reason) => {
-                tracing::warn!(reason, "the agent did not answer");
-                "The agent could not answer.".clone_into(said);
-                return self.finish(host, ticket);
-            }
+        if let Some(((id, hook), said)) = self.answers.hear(ticket, event)? {
+            let said = said.as_deref().unwrap_or("The agent could not answer.");
+            self.say(host, &hook, Role::Agent, said, Some(id))?;
         }
         Ok(())
     }
 
     fn send_to_user(&mut self, host: &mut dyn Host, user: &str, message: &OutboundMessage) -> Result<Delivery, Error> {
-        let (store, hook) = self.user(user)?;
-        if !is_text(&message.content) {
-            return Err(Error::Invalid(
-                "content must have 1 to 16384 bytes, not all blank".into(),
-            ));
+        let (_, hook) = self.hook(user)?;
+        if message.content.trim().is_empty() {
+            return Err(Error::Invalid("content must have a text".to_owned()));
         }
-        let entry = store.keep(hook, Role::Nudge, &message.content, host.now_ms())?;
-        let (id, connections) = (entry.id, publish(host, hook, &entry)?);
-        Ok(Delivery { connections, id })
+        self.say(host, hook, Role::Nudge, &message.content, None)
     }
 
     fn history(&mut self, user: &str, limit: u32) -> Result<Vec<Entry>, Error> {
-        let (store, hook) = self.user(user)?;
-        store.latest(hook, limit)
+        let (db, hook) = self.hook(user)?;
+        let sql = "SELECT * FROM (SELECT id, role, text, at_ms FROM entries WHERE hook = ?1 ORDER BY id DESC LIMIT ?2)
+            ORDER BY id";
+        Ok(db.query(sql, params![hook, limit.min(1_000)], channel_plugin::entry)?)
     }
 
     fn verify(&mut self) -> Result<Condition, Error> {
-        self.with_store(Store::condition)
+        self.with_db(channel_plugin::condition)
     }
 
     fn tools() -> Vec<Tool> {
-        vec![Tool {
-            name: HOOK_OPEN.to_owned(),
-            description:
-                "Open an address for a program: what it posts there comes to you, and it reads there what you \
-                say. Answers with the path, which is secret. An earlier one of the same name ends."
-                    .to_owned(),
-            parameters: PARAMETERS.to_owned(),
-            owner_only: true,
-        }]
+        let description = "Open an address for a program: what it posts there comes to you, and it reads there what you \
+            say. Answers with the path, which is secret. An earlier one of the same name ends.";
+        let parameters = r#"{"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}"#;
+        vec![Tool::for_owner("hook_open", description, parameters)]
     }
 
     fn call_tool(&mut self, host: &mut dyn Host, tool: &str, arguments: &str) -> Result<String, ToolError> {
-        if tool != HOOK_OPEN {
-            return Err(ToolError::UnknownTool(tool.to_owned()));
-        }
         let arguments: Value = channel_plugin::arguments(tool, arguments)?;
-        let Some(name) = arguments
-            .get("name")
-            .and_then(Value::as_str)
-            .filter(|name| is_name(name))
-        else {
-            return Err(ToolError::InvalidArguments(
-                "Give a name of 1 to 32 of a-z, 0-9 and _.".into(),
-            ));
-        };
-        let mut random = host.random();
-        let secret = format!("{:016x}{:016x}", random.next_u64(), random.next_u64());
-        self.with_store(|store| store.open_hook(name, &secret))?;
-        end(host, name, "opened anew")?;
-        Ok(format!(
-            "The address is open: POST a text to /hook/{secret}, and GET what was said."
-        ))
+        let name = arguments.get("name").and_then(Value::as_str).unwrap_or_default();
+        if !channel_plugin::is_plain_name(name, 1..=32) {
+            let rule = "Give a name of 1 to 32 of a-z, 0-9 and _.";
+            return Err(ToolError::InvalidArguments(rule.to_owned()));
+        }
+        let secret = host.random().token();
+        let sql = "INSERT OR REPLACE INTO hooks (name, secret) VALUES (?1, ?2)";
+        self.with_db(|db| db.execute(sql, params![name, Sha256::digest(&secret).as_slice()]))?;
+        host.close(name, CloseReason::STOPPING).map_err(Error::from)?;
+        Ok(format!("POST a text to /hook/{secret}, and GET what was said."))
     }
 }
 
 impl Webhook {
-    /// The store of a plugin that runs, and else one for the length of the call.
-    fn with_store<T>(&self, work: impl FnOnce(&Store) -> Result<T, Error>) -> Result<T, Error> {
-        match &self.store {
-            Some(store) => work(store),
-            None => work(&Store::open()?),
+    /// Works on the database, which a plugin that does not run opens for the length of the call.
+    fn with_db<T>(&self, work: impl FnOnce(&Connection) -> Stored<T>) -> Result<T, Error> {
+        match &self.db {
+            Some(db) => Ok(work(db)?),
+            None => Ok(work(&open()?)?),
         }
     }
 
-    /// The store, and the hook that a user is.
-    fn user<'a>(&self, user: &'a str) -> Result<(&Store, &'a str), Error> {
-        let store = self.store.as_ref().ok_or(Error::NotStarted)?;
-        match user.strip_prefix("hook:").filter(|name| is_name(name)) {
-            None => Err(Error::MalformedUserId("a user is hook:NAME, of a-z, 0-9 and _".into())),
-            Some(hook) if store.has(hook)? => Ok((store, hook)),
-            Some(_) => Err(Error::UnknownUser(user.to_owned())),
-        }
+    /// The database, and the hook that a user is.
+    fn hook<'a>(&self, user: &'a str) -> Result<(&Connection, &'a str), Error> {
+        let db = self.db.as_ref().ok_or(Error::NotStarted)?;
+        let hook = channel_plugin::user_name(user, "hook")?;
+        let found = db.query_row("SELECT 1 FROM hooks WHERE name = ?1", params![hook], |_| Ok((db, hook)))?;
+        found.ok_or_else(|| Error::UnknownUser(user.to_owned()))
     }
 
-    fn answer(&mut self, host: &mut dyn Host, request: &Request) -> Result<Response, Error> {
-        let store = self.store.as_ref().ok_or(Error::NotStarted)?;
-        let secret = request.path.strip_prefix("/hook/").unwrap_or_default();
-        let Some(hook) = store.hook(secret)? else {
-            return Ok(Response::error(404, "There is nothing here"));
-        };
-        match (request.method.as_str(), std::str::from_utf8(&request.body)) {
-            ("POST", Ok(text)) if is_text(text) => {
-                let entry = store.keep(&hook, Role::User, text, host.now_ms())?;
-                publish(host, &hook, &entry)?;
-                self.ask(host)?;
-                Ok(Response::json(202, &json!({ "id": entry.id })))
-            }
-            ("POST", _) => Ok(Response::error(400, "Post a text of 1 to 16384 bytes")),
-            ("GET", _) => read(store, &hook, request),
-            _ => Ok(Response::error(405, "Post a text, or get what was said").with("allow", "GET, POST")),
-        }
-    }
-
-    /// Keeps an answer that is complete, and gives it to who reads.
-    fn finish(&mut self, host: &mut dyn Host, ticket: Ticket) -> Result<(), Error> {
-        let (message, hook, said) = self.answers.get(&ticket).ok_or(Error::UnknownTicket)?;
-        let store = self.store.as_ref().ok_or(Error::NotStarted)?;
-        let reply = store.reply(*message, hook, said, host.now_ms())?;
-        publish(host, hook, &reply)?;
-        self.answers.remove(&ticket);
-        self.ask(host)
-    }
-
-    /// Puts in the agent's queue what is not in it, as far as it has places; the rest waits for the next answer.
-    fn ask(&mut self, host: &mut dyn Host) -> Result<(), Error> {
-        let store = self.store.as_ref().ok_or(Error::NotStarted)?;
-        for (hook, entry) in store.unanswered()? {
-            if self.answers.values().any(|(message, ..)| *message == entry.id) {
-                continue;
-            }
-            match host.enqueue(&format!("hook:{hook}"), &entry.text) {
-                Ok(ticket) => drop(self.answers.insert(ticket, (entry.id, hook, String::new()))),
-                Err(EnqueueError::Full { .. }) => break,
-                Err(error) => return Err(other(error)),
-            }
-        }
-        Ok(())
+    /// Keeps what was said, perhaps in answer to an entry, and gives it to who reads.
+    fn say(&self, host: &mut dyn Host, hook: &str, role: Role, text: &str, to: Option<u64>) -> Result<Delivery, Error> {
+        let db = self.db.as_ref().ok_or(Error::NotStarted)?;
+        let sql = "INSERT INTO entries (hook, role, text, at_ms, answers) VALUES (?1, ?2, ?3, ?4, ?5)
+            RETURNING id, role, text, at_ms";
+        let said = db.query(sql, params![hook, role.name(), text, host.now_ms(), to], frame)?;
+        let connections = host.publish(hook, said.concat().as_bytes())?;
+        let id = db.last_insert_rowid().unsigned_abs();
+        Ok(Delivery { connections, id })
     }
 }
 
-/// What was said after what the reader knows; a stream goes on with what follows.
-fn read(store: &Store, hook: &str, request: &Request) -> Result<Response, Error> {
-    let known = request.header("last-event-id").map(str::to_owned);
-    let known = known
-        .or_else(|| request.query_value("after"))
-        .and_then(|id| id.parse().ok());
-    let entries = store.after(hook, known.unwrap_or_default())?;
-    if request.header("accept") != Some("text/event-stream") {
-        return Ok(Response::json(200, &entries.iter().map(said).collect::<Vec<_>>()));
-    }
-    let beginning: String = entries.iter().map(frame).collect();
-    let topics = vec![hook.to_owned(), ALL.to_owned()];
-    let hold = Hold::new(HoldMode::Stream, topics, Some((sse::COMMENT, 20_000)), 3_600_000);
-    Ok(Response::new(200, "text/event-stream", beginning).held(hold))
+fn open() -> Stored<Connection> {
+    let db = Connection::open("webhook.db")?;
+    db.execute_batch(SCHEMA)?;
+    Ok(db)
 }
 
-fn publish(host: &mut dyn Host, hook: &str, entry: &Entry) -> Result<u32, Error> {
-    host.publish(hook, frame(entry).as_bytes()).map_err(other)
-}
-
-fn end(host: &mut dyn Host, topic: &str, text: &'static str) -> Result<(), Error> {
-    host.close(topic, CloseReason { code: 1001, text })
-        .map(drop)
-        .map_err(other)
-}
-
-fn frame(entry: &Entry) -> String {
-    sse::frame(i64::try_from(entry.id).ok(), &said(entry).to_string())
-}
-
-fn said(entry: &Entry) -> Value {
-    json!({ "id": entry.id, "role": store::name(entry.role), "text": entry.text, "at_ms": entry.at_ms })
-}
-
-fn is_text(text: &str) -> bool {
-    !text.trim().is_empty() && text.len() <= MAX_TEXT_BYTES
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=32).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
-}
-
-fn other(error: impl ToString) -> Error {
-    Error::Other(error.to_string())
+/// An entry as an event of a stream.
+fn frame(row: &Row<'_>) -> Stored<String> {
+    let (id, role, text, at_ms): (i64, String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+    let said = json!({ "id": id, "role": role, "text": text, "at_ms": at_ms });
+    Ok(sse::frame(Some(id), &said.to_string()))
 }

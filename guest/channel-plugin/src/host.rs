@@ -16,6 +16,14 @@ pub struct CloseReason {
     pub text: &'static str,
 }
 
+impl CloseReason {
+    /// The plugin stops.
+    pub const STOPPING: Self = Self {
+        code: 1001,
+        text: "stopping",
+    };
+}
+
 /// The agent's queue did not take a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnqueueError {

@@ -4,8 +4,10 @@
 //! The host calls one function at a time and waits for it; what a call publishes, enqueues or closes takes effect when it
 //! has returned. What a plugin keeps it keeps in files, in its first preopened directory.
 
+mod answers;
 pub mod bindings;
 mod door;
+mod error;
 mod host;
 mod imports;
 mod log;
@@ -18,7 +20,10 @@ pub mod sse;
 mod storage;
 mod text;
 mod tool;
+mod user_id;
+mod words;
 
+pub use answers::{Answer, AnswerTooLong, Answers, MAX_ANSWER_BYTES};
 #[doc(hidden)]
 pub use door::{Component, Exported, Place};
 pub use host::{
@@ -31,8 +36,11 @@ pub use request::{MAX_BODY_BYTES, Request};
 pub use response::Response;
 pub use text::is_disruptive;
 pub use tool::arguments;
+pub use user_id::{is_plain_name, user_name};
 
 pub use rand_core;
+#[cfg(all(feature = "sqlite", target_family = "wasm"))]
+pub use storage::{condition, damage, entry};
 #[cfg(all(feature = "sqlite", target_family = "wasm"))]
 pub use wasi_sqlite as sqlite;
 
@@ -64,5 +72,20 @@ macro_rules! export {
             #[cfg(target_family = "wasm")]
     $crate::bindings::export_component!(Exports with_types_in $crate::bindings);
         };
+    };
+}
+
+/// What a channel plugin says of itself, with what stands in its `Cargo.toml`: its name to show, and the prefix of its users' ids.
+#[macro_export]
+macro_rules! metadata {
+    ($name:expr, $channel_prefix:expr) => {
+        $crate::Metadata {
+            id: ::std::env!("CARGO_PKG_NAME").to_owned(),
+            name: $name.to_owned(),
+            description: ::std::env!("CARGO_PKG_DESCRIPTION").to_owned(),
+            kind: "channel".to_owned(),
+            version: ::std::env!("CARGO_PKG_VERSION").to_owned(),
+            channel_prefix: $channel_prefix.to_owned(),
+        }
     };
 }

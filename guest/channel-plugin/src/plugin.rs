@@ -26,7 +26,10 @@ pub trait ChannelPlugin: Default + 'static {
     fn stop(&mut self, host: &mut dyn Host) -> Result<(), Error>;
 
     /// `http.handle`, and the door of `wasi:http`: answers a request, whatever it is.
-    fn handle(&mut self, host: &mut dyn Host, request: &Request) -> Response;
+    ///
+    /// # Errors
+    /// What keeps it from an answer; the client gets a status for it in its place.
+    fn handle(&mut self, host: &mut dyn Host, request: &Request) -> Result<Response, Error>;
 
     /// `channel.send-to-user`: keeps a message to a user who has not asked, and sends it.
     ///
@@ -71,7 +74,7 @@ pub trait ChannelPlugin: Default + 'static {
         Vec::new()
     }
 
-    /// `tools.call-tool`: carries one out; the arguments are a JSON object in text.
+    /// `tools.call-tool`: carries out one of [`tools`](Self::tools); the arguments are a JSON object in text.
     ///
     /// # Errors
     /// As the contract says; nothing was changed then.

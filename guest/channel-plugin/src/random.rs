@@ -1,5 +1,7 @@
 //! Randomness as `rand_core` wants it, over whatever a component is given: make secrets from nothing else.
 
+use std::fmt::Write as _;
+
 use rand_core::{Infallible, TryCryptoRng, TryRng};
 
 /// A cryptographic source that fills buffers through one function of the host.
@@ -12,6 +14,18 @@ impl Random {
     /// A source over `fill`, which must write unpredictable bytes to the whole buffer.
     pub const fn new(fill: fn(&mut [u8])) -> Self {
         Self { fill }
+    }
+
+    /// A secret of 256 random bits, as 64 hex digits. It needs no key and no slow hash where it is kept.
+    pub fn token(&mut self) -> String {
+        let mut bytes = [0_u8; 32];
+        (self.fill)(&mut bytes);
+        let mut token = String::with_capacity(64);
+        for byte in bytes {
+            // Writing to a `String` cannot fail.
+            let _ = write!(token, "{byte:02x}");
+        }
+        token
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::{Request, Response};
+
 /// The first line of a stream: milliseconds that a browser waits before it comes back.
 pub fn retry(ms: u32) -> String {
     format!("retry: {ms}\n\n")
@@ -32,6 +34,21 @@ pub fn frame(id: Option<i64>, data: &str) -> String {
     frame
 }
 
+/// The last event that a client has, by the field that browsers send when they come back or by the parameter `after`. A value
+/// that is no id is ignored: the client learns where it stands from the first event anyway.
+pub fn resume_point(request: &Request) -> Option<i64> {
+    let from_header = request.header("last-event-id").and_then(|id| id.parse().ok());
+    let from_query = request.query_value("after").and_then(|id| id.parse().ok());
+    from_header.max(from_query).filter(|id| *id >= 0)
+}
+
+/// A response of events, which nothing on the way may keep, change or hold back.
+pub fn response(events: String) -> Response {
+    Response::new(200, "text/event-stream", events)
+        .with("cache-control", "no-store, no-transform")
+        .with("x-accel-buffering", "no")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +57,24 @@ mod tests {
     fn an_event_ends_with_an_empty_line() {
         assert_eq!(frame(None, "{}"), "data: {}\n\n");
         assert_eq!(frame(Some(7), "{}"), "id: 7\ndata: {}\n\n");
+    }
+
+    #[test]
+    fn a_client_goes_on_from_the_later_of_what_it_says() {
+        let resume = |target, header: &str| {
+            let headers = vec![("last-event-id".to_owned(), header.as_bytes().to_vec())];
+            resume_point(&Request::new(
+                "GET".to_owned(),
+                target,
+                headers,
+                Vec::new(),
+                String::new(),
+            ))
+        };
+        assert_eq!(resume("/?after=3", "7"), Some(7));
+        assert_eq!(resume("/?after=9", "7"), Some(9));
+        assert_eq!(resume("/", ""), None);
+        assert_eq!(resume("/?after=x", "-1"), None);
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! What tools are called with.
+//! Tools of the owner's agent, and what they are called with.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Error, ToolError};
+use crate::{Tool, ToolError};
 
 /// The arguments of the tool `name`, which are a JSON object in text.
 ///
@@ -18,14 +18,14 @@ pub fn arguments<T: DeserializeOwned>(name: &str, arguments: &str) -> Result<T, 
     serde_json::from_value(value).map_err(|error| misfit(format!("do not fit: {error}")))
 }
 
-impl From<Error> for ToolError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Busy => Self::Busy,
-            Error::NewerData(what) => Self::NewerData(what),
-            Error::Storage(what) => Self::Storage(what),
-            Error::Other(what) => Self::Other(what),
-            error => Self::Other(error.to_string()),
+impl Tool {
+    /// A tool for the owner alone; the arguments are described by a JSON Schema.
+    pub fn for_owner(name: &str, description: &str, parameters: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            parameters: parameters.to_owned(),
+            owner_only: true,
         }
     }
 }

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::Nothing;
 use super::{Done, Problem, body, signed_in};
+use crate::answers::Question;
 use crate::broadcast;
 use crate::conversation::{AGENT_FAILED, Said};
 use crate::entry::State;
 use crate::event::Event;
-use crate::routes::stream::event_stream;
 use crate::service::Service;
 use crate::store::Session;
 use crate::topic::{self, Topic, Wire};
@@ -93,14 +93,14 @@ fn streamed(service: &Service, session: &Session, said: &Said) -> Result<Respons
     if said.state.is_open() {
         let text = service
             .answers
-            .get(session.friend_id, message_id)
+            .get(&Question::new(session.friend_id, message_id))
             .map_or("", |answer| answer.text.as_str());
         for content in broadcast::pieces(text) {
             push(Event::Text { message: None, content });
         }
         let keep_alive = Some((sse::COMMENT, KEEP_ALIVE_MS));
         let hold = topic::hold(Wire::Stream, &topics(session, message_id), keep_alive, LIFE_MS);
-        return Ok(event_stream(body).held(hold));
+        return Ok(sse::response(body).held(hold));
     }
     if said.state == State::Failed {
         push(Event::Error {
@@ -116,7 +116,7 @@ fn streamed(service: &Service, session: &Session, said: &Said) -> Result<Respons
         }
         push(Event::Done { message: None });
     }
-    Ok(event_stream(body))
+    Ok(sse::response(body))
 }
 
 /// The answer as one object, given when it is complete.

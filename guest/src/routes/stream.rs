@@ -20,7 +20,7 @@ pub(super) fn stream(service: &mut Service, host: &mut dyn Host, request: &Reque
     let session = signed_in(service, host, request)?;
     service.admit_feed(host, &session)?;
     let mut body = sse::retry(RETRY_MS);
-    let greeting = service.greeting(&session, resume_point(request), host.now_ms())?;
+    let greeting = service.greeting(&session, sse::resume_point(request), host.now_ms())?;
     for line in greeting.lines {
         body.push_str(&sse::frame(line.log_id, &line.json));
     }
@@ -28,20 +28,5 @@ pub(super) fn stream(service: &mut Service, host: &mut dyn Host, request: &Reque
     let topics = [Topic::Friend(session.friend_id), Topic::Session(session.id), Topic::All];
     let keep_alive = Some((HEARTBEAT, HEARTBEAT_MS));
     let hold = topic::hold(Wire::Stream, &topics, keep_alive, LIFE_MS);
-    Ok(event_stream(body).held(hold))
-}
-
-/// The last entry that a client has. A value that is no id is ignored: the client learns where it stands from
-/// the first event anyway.
-pub(crate) fn resume_point(request: &Request) -> Option<i64> {
-    let from_header = request.header("last-event-id").and_then(|id| id.parse().ok());
-    let from_query = request.query_value("after").and_then(|id| id.parse().ok());
-    from_header.max(from_query).filter(|id| *id >= 0)
-}
-
-/// A response of events, which nothing on the way may keep, change or hold back.
-pub(crate) fn event_stream(body: String) -> Response {
-    Response::new(200, "text/event-stream", body)
-        .with("cache-control", "no-store, no-transform")
-        .with("x-accel-buffering", "no")
+    Ok(sse::response(body).held(hold))
 }

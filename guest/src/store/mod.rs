@@ -21,7 +21,7 @@ use wasi_sqlite::{Connection, ErrorKind, params};
 use crate::code::CodeKey;
 use crate::retention::Retention;
 
-pub(crate) use condition::{Condition, condition_of};
+pub(crate) use condition::condition_of;
 pub(crate) use friends::{Friend, Status};
 pub(crate) use invites::{Invite, InviteKind, Redemption};
 pub(crate) use log::{NewNudge, Open};

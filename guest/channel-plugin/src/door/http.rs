@@ -3,7 +3,7 @@
 use super::{Component, Exported, enter};
 use crate::bindings::exports::tinyclaw::plugin::http::Guest;
 use crate::bindings::tinyclaw::plugin::http_types as wit;
-use crate::{Request, Response};
+use crate::{Error, Request, Response};
 
 impl<P: Exported> Guest for Component<P> {
     fn handle(request: wit::Request) -> wit::Response {
@@ -13,12 +13,9 @@ impl<P: Exported> Guest for Component<P> {
 
 /// Answers a request by either door.
 pub(super) fn answer<P: Exported>(request: &Request) -> Response {
-    enter(|plugin: &mut P, host| plugin.handle(host, request)).unwrap_or_else(busy)
-}
-
-/// What a client gets while the plugin is in the middle of another call.
-pub(super) fn busy() -> Response {
-    Response::error(503, "The chat is busy. Please try again.").with("retry-after", "1")
+    enter(|plugin: &mut P, host| plugin.handle(host, request))
+        .unwrap_or(Err(Error::Busy))
+        .unwrap_or_else(Response::from)
 }
 
 /// The request as the plugin takes it.

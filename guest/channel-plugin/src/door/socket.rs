@@ -1,9 +1,9 @@
 //! The web side for hosts that hold WebSockets.
 
-use super::http::{busy, from_wit, to_wit};
+use super::http::{from_wit, to_wit};
 use super::{Component, Exported, enter};
-use crate::Opening;
 use crate::bindings::exports::tinyclaw::plugin::socket::{Accepted, Connection, Guest, Opening as WitOpening, Request};
+use crate::{Error, Opening};
 
 impl<P: Exported> Guest for Component<P> {
     fn open(connection: Connection, request: Request) -> WitOpening {
@@ -11,7 +11,7 @@ impl<P: Exported> Guest for Component<P> {
         match enter(|plugin: &mut P, host| plugin.open_socket(host, connection, &request)) {
             Some(Opening::Accepted(hold, messages)) => WitOpening::Accepted(Accepted { hold, messages }),
             Some(Opening::Refused(response)) => WitOpening::Refused(to_wit(response)),
-            None => WitOpening::Refused(to_wit(busy())),
+            None => WitOpening::Refused(to_wit(Error::Busy.into())),
         }
     }
 

@@ -9,6 +9,9 @@ impl<P: Exported> Guest for Component<P> {
     }
 
     fn call_tool(name: String, arguments: String) -> Result<String, Error> {
+        if !P::tools().iter().any(|tool| tool.name == name) {
+            return Err(Error::UnknownTool(name));
+        }
         enter(|plugin: &mut P, host| plugin.call_tool(host, &name, &arguments)).ok_or(Error::Busy)?
     }
 }
