@@ -60,7 +60,7 @@ test-bridge: bridge ## Play the same in wasmtime serve and in wasmCloud, behind 
 	@$(CARGO) test --quiet --manifest-path hosts/bridge/Cargo.toml --target-dir $(BRIDGE)/parts
 	$(BRIDGED) node --test hosts/bridge/bridge.test.mjs
 	$(BRIDGED) $(PLAY) node hosts/bridge/serve.mjs
-	WHOLE_ANSWERS=1 $(BRIDGED) node hosts/play.mjs node hosts/bridge/serve.mjs wasmcloud
+	WHOLE_ANSWERS=1 CLIENTS=1 $(BRIDGED) $(PLAY) node hosts/bridge/serve.mjs wasmcloud
 
 screenshots: build ## Take pictures of each view of the page into target/screenshots/
 	@./setup test

@@ -1,7 +1,7 @@
 // Plays what owner and friend do, as `scenario.json` has it, against a host: `node play.mjs COMMAND…`. The host serves the address in
 // $HOST and $PORT from the directory in $DATA, says `ready`, takes lines `TOOL JSON` and `nudge USER TEXT` on its input and answers
 // each with a JSON string. With $WHOLE_ANSWERS its agent is one that says nothing before it has said all; with $MEASURE it says
-// what it cost.
+// what it cost, with so many $CLIENTS, or eight.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -98,15 +98,16 @@ async function request(step) {
 
 // A thousand requests, eight at a time, after as many to get warm; and the most memory that was needed, where the system tells.
 async function measure() {
-  const requests = 1000, eight = Array.from({ length: 8 });
-  let begin;
-  for (const _ of ['to get warm', 'to measure']) {
-    begin = performance.now();
-    for (let count = 0; count < requests; count += eight.length) {
-      await Promise.all(eight.map(async () => (await ask('/api/auth/status')).json()));
-    }
+  const clients = Array.from({ length: Number(process.env.CLIENTS ?? 8) });
+  let rate;
+  for (const seconds of [1, 2]) {
+    const begin = performance.now(), end = begin + seconds * 1000;
+    let count = 0;
+    await Promise.all(clients.map(async () => {
+      for (; performance.now() < end; count += 1) await (await ask('/api/auth/status')).json();
+    }));
+    rate = count * 1000 / (performance.now() - begin);
   }
-  const rate = requests * 1000 / (performance.now() - begin);
   console.log(`${rate.toFixed(0)} requests/s, ${(kib(host.pid) / 1024).toFixed(0)} MiB`);
 }
 
