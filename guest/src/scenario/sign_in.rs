@@ -35,6 +35,39 @@ fn a_link_signs_in_once() {
 }
 
 #[test]
+fn no_file_of_the_page_names_anything_by_its_place_at_the_root() {
+    let mut scenario = Scenario::started("sign_relative.db");
+    let mut browser = Browser::default();
+    let page = String::from_utf8(scenario.get(&mut browser, "/chat").body).unwrap();
+    let link = format!("/chat?invite={}", scenario.invite("john"));
+    let looked = scenario.request(
+        &mut browser,
+        "GET",
+        &link,
+        &[("user-agent", "WhatsApp/2.23.20.0 A")],
+        b"",
+    );
+    let card = String::from_utf8(looked.body).unwrap();
+    let named = |html: &str| -> Vec<String> {
+        let parts = html.split(['"', ' ']).filter(|part| part.contains("assets/"));
+        parts.map(str::to_owned).collect()
+    };
+    for html in [&page, &card] {
+        assert!(named(html).len() > 1 && named(html).iter().all(|name| name.starts_with("assets/")));
+    }
+    let files = named(&page).into_iter().map(|name| format!("/{name}"));
+    for file in files.chain(["/sw.js".to_owned()]) {
+        let content = String::from_utf8_lossy(&scenario.get(&mut browser, &file).body).into_owned();
+        assert!(!content.is_empty(), "{file}");
+        for start in ["\"/", "`/", "'/", "(/", "=/"] {
+            for place in ["api/", "assets/", "chat", "sw.js"] {
+                assert!(!content.contains(&format!("{start}{place}")), "{file}: {start}{place}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_only_looks_does_not_spend_the_code() {
     let mut scenario = Scenario::started("sign_preview.db");
     let link = format!("/chat?invite={}", scenario.invite("john"));
