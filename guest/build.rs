@@ -76,7 +76,7 @@ fn main() {
         .flat_map(|(name, (_, content))| [name.as_bytes(), content.as_slice()]));
     let (_, index) = assets.remove(PAGE).expect("there is a page");
     let (index, card) = (as_text(index), as_text(read(&card_path)));
-    let index = index.replace("\"/assets/", &format!("\"/assets/{version}/"));
+    let index = index.replace("\"assets/", &format!("\"assets/{version}/"));
     tell_worker(&mut assets, &version);
     println!("cargo::rustc-env=PAGE_VERSION={version}");
 

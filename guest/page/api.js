@@ -1,4 +1,5 @@
-// Requests to the server, each with a deadline. Every failure is an `ApiError` whose kind says what to do.
+// Requests to the server, each with a deadline. Addresses are relative to the page, which may be below a path. Every failure
+// is an `ApiError` whose kind says what to do.
 
 const DEADLINE_MS = 20_000;
 const RETRY_AFTER_DEFAULT_MS = 5_000;
@@ -47,26 +48,26 @@ async function request(path, body, use) {
 
 const asJson = (response) => response.json();
 
-export const status = () => request("/api/auth/status", undefined, asJson);
-export const invite = (code) => request("/api/auth/invite", { code }, asJson);
+export const status = () => request("api/auth/status", undefined, asJson);
+export const invite = (code) => request("api/auth/invite", { code }, asJson);
 // `change` lets a browser that is signed in as somebody else change over.
-export const redeem = (code, change = false) => request("/api/auth/redeem", { code, switch: change }, asJson);
-export const deviceCode = () => request("/api/auth/link", {}, asJson);
-export const signOut = () => request("/api/auth/logout", {}, asJson);
-export const setNickname = (nickname) => request("/api/nickname", { nickname }, asJson);
-export const setLanguage = (language) => request("/api/language", { language }, asJson);
-export const notes = () => request("/api/notes", undefined, asJson);
-export const forgetNote = (note) => request("/api/notes/forget", { note }, asJson);
-export const stopAnswer = () => request("/api/chat/stop", {}, asJson);
-export const notifications = () => request("/api/notifications", undefined, asJson);
-export const notificationsOn = (subscription) => request("/api/notifications/on", subscription, asJson);
-export const notificationsOff = () => request("/api/notifications/off", {}, asJson);
-export const seen = (id) => request("/api/seen", { id }, asJson);
+export const redeem = (code, change = false) => request("api/auth/redeem", { code, switch: change }, asJson);
+export const deviceCode = () => request("api/auth/link", {}, asJson);
+export const signOut = () => request("api/auth/logout", {}, asJson);
+export const setNickname = (nickname) => request("api/nickname", { nickname }, asJson);
+export const setLanguage = (language) => request("api/language", { language }, asJson);
+export const notes = () => request("api/notes", undefined, asJson);
+export const forgetNote = (note) => request("api/notes/forget", { note }, asJson);
+export const stopAnswer = () => request("api/chat/stop", {}, asJson);
+export const notifications = () => request("api/notifications", undefined, asJson);
+export const notificationsOn = (subscription) => request("api/notifications/on", subscription, asJson);
+export const notificationsOff = () => request("api/notifications/off", {}, asJson);
+export const seen = (id) => request("api/seen", { id }, asJson);
 
 export function history(before, limit) {
   const query = new URLSearchParams({ limit });
   if (before) query.set("before", before);
-  return request(`/api/history?${query}`, undefined, asJson);
+  return request(`api/history?${query}`, undefined, asJson);
 }
 
 // The body of a message as sent; its length is what the server's limit counts.
@@ -74,7 +75,7 @@ export const messageBody = (message, id) => ({ message, id, stream: true });
 
 // Sends a message and resolves to its entry id once the server has it on disk. The answer itself comes by
 // the event stream, so reading ends there; that does not stop the answer. Safe to repeat with the same id.
-export const send = (message, id) => request("/api/chat", messageBody(message, id), async (response) => {
+export const send = (message, id) => request("api/chat", messageBody(message, id), async (response) => {
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   let held = "";

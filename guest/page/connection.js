@@ -104,7 +104,7 @@ export class Connection {
     this.#drop();
     this.#heardAtMs = Date.now();
     if (!this.#held && this.#state !== "offline") this.#say(state);
-    const source = new EventSource(`/api/stream?after=${this.#cursor}`);
+    const source = new EventSource(`api/stream?after=${this.#cursor}`);
     this.#source = source;
     source.addEventListener("heartbeat", () => this.#heard());
     source.addEventListener("message", (frame) => {

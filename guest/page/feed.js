@@ -3,6 +3,7 @@
 // lacks what sharing needs (Web Locks exist in secure contexts only), each tab keeps a stream of its own.
 
 import { Connection, DURABLE } from "./connection.js";
+import { own } from "./storage.js";
 
 const BEAT_MS = 2_000;
 // A leading tab that was not heard for this long is gone or frozen.
@@ -18,6 +19,8 @@ const isInSight = () => document.visibilityState === "visible";
 
 export class Feed {
   #username;
+  // Of the lock and of the channel.
+  #name;
   #on;
   #cursor = 0;
   #state = "connecting";
@@ -33,6 +36,7 @@ export class Feed {
   // `on` is as for a `Connection`.
   constructor(username, on) {
     this.#username = username;
+    this.#name = own(`friends-chat:${username}`);
     this.#on = on;
   }
 
@@ -41,7 +45,7 @@ export class Feed {
       this.#lead();
       return;
     }
-    this.#channel = new BroadcastChannel(`friends-chat:${this.#username}`);
+    this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#told(data);
     this.#timer = setInterval(() => this.#look(), BEAT_MS);
     document.addEventListener("visibilitychange", this.#seen);
@@ -113,7 +117,7 @@ export class Feed {
     };
     // The standard lets a request be stolen or given up, not both.
     const options = steal ? { steal: true } : { signal: leaving.signal };
-    navigator.locks.request(`friends-chat:${this.#username}`, options, held).catch(() => {
+    navigator.locks.request(this.#name, options, held).catch(() => {
       // Given up by this tab, or stolen by another: then this one follows.
       if (this.#leave !== leave) return;
       leave();

@@ -114,7 +114,7 @@ export class Menu {
     this.#show(byId("device-dialog"));
     const made = await this.#try(api.deviceCode, problem);
     if (!made) return;
-    const address = new URL("/chat", made.url).href;
+    const address = new URL("chat", made.url).href;
     fill(t("device.lead", { address, time: timeOf(made.expires_at) }), made.code, made.qr);
   }
 

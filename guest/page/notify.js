@@ -3,13 +3,13 @@
 // shows it once. The browser asks for permission only on the friend's click.
 
 import * as api from "./api.js";
-import { keep, recall } from "./storage.js";
+import { keep, own, recall } from "./storage.js";
 import { language, t } from "./texts.js";
-import { hasWorker } from "./worker.js";
+import { hasWorker, ownWorker } from "./worker.js";
 
 const CHOICE = "notify";
 // What the worker needs to know of the friend; it is gone with the session.
-const WORDS = { cache: "friend", path: "/words" };
+const WORDS = { cache: own("friend"), path: "words" };
 
 const canNotify = hasWorker && "Notification" in globalThis;
 
@@ -44,12 +44,13 @@ export async function renew() {
     const { key } = await api.notifications();
     if (key) await api.notificationsOn(await subscription(key));
   } catch {
-    // No push service in reach: open pages notify all the same, and the next start tries again.
+    // No push service in reach, or no worker yet: open pages notify all the same, and the next start tries again.
   }
 }
 
 async function subscription(key) {
-  const { pushManager } = await navigator.serviceWorker.ready;
+  await navigator.serviceWorker.ready;
+  const { pushManager } = await ownWorker();
   const subscribe = () => pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
   return subscribe().catch(async (error) => {
     // The server had another key when this browser subscribed.
@@ -63,7 +64,7 @@ async function subscription(key) {
 async function withWorker(use) {
   if (!isSecureContext || !canNotify) return;
   try {
-    const registration = await navigator.serviceWorker.getRegistration();
+    const registration = await ownWorker();
     if (registration?.active) await use(registration);
   } catch {
     // Storage or notifications were taken from the page meanwhile.

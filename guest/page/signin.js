@@ -76,7 +76,7 @@ function offerAsking() {
   byId("ask-text").hidden = true;
   byId("ask").onclick = async () => {
     // Marks of direction beside an address would become part of the link.
-    const text = t("ask.text", { address: new URL("/chat", location.href).href }).replace(/[\u2068\u2069]/g, "");
+    const text = t("ask.text", { address: new URL("chat", location.href).href }).replace(/[\u2068\u2069]/g, "");
     if (navigator.share && (await navigator.share({ text }).then(() => true, ({ name }) => name === "AbortError"))) return;
     byId("ask-done").textContent = t((await copy(text)) ? "ask.copied" : "ask.by-hand");
     byId("ask-text").textContent = text;

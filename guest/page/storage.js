@@ -1,7 +1,14 @@
 // What this browser keeps for itself: the draft, the outbox, small choices.
 // Storage can be full, switched off or forbidden; then the page works on without it.
 
-const PREFIX = "friends-chat:";
+// The path below which this chat is. A browser keeps by host name what is stored, and others may be below other paths of it.
+export const HOME = new URL(".", location).pathname;
+
+// A name that no other chat of the same host name uses: bare at the root, else behind the path. What stands between them
+// can be part of neither.
+export const own = (name) => (HOME === "/" ? name : `${HOME}:${name}`);
+
+const PREFIX = own("friends-chat:");
 
 export function recall(key) {
   try {

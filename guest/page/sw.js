@@ -5,10 +5,15 @@
 // `/api/`, and invite links, which work once. The page is kept in the language that it was last read in.
 
 const VERSION = "{version}";
-const FILES = "{files}".split(" ").map((name) => `/assets/${VERSION}/${name}`);
-const SHELL = `shell-${VERSION}`;
-const CATALOGUE = new RegExp(`/assets/${VERSION}/texts\\.[\\w-]+\\.js`);
-const PAGE = "/chat";
+// The path below which this chat is, as `HOME` and `own` in `storage.js`, which a worker cannot import.
+const HOME = new URL(".", location).pathname;
+const own = (name) => (HOME === "/" ? name : `${HOME}:${name}`);
+const ASSETS = `${HOME}assets/`;
+const FILES = "{files}".split(" ").map((name) => `${ASSETS}${VERSION}/${name}`);
+const SHELLS = own("shell-");
+const SHELL = SHELLS + VERSION;
+const CATALOGUE = new RegExp(`assets/${VERSION}/texts\\.[\\w-]+\\.js`);
+const PAGE = `${HOME}chat`;
 // A network that takes longer is taken to be away.
 const PATIENCE_MS = 3_000;
 
@@ -40,7 +45,7 @@ addEventListener("activate", (event) => {
 
 async function forgetOthers() {
   const names = await caches.keys();
-  await Promise.all(names.filter((name) => name.startsWith("shell-") && name !== SHELL).map((name) => caches.delete(name)));
+  await Promise.all(names.filter((name) => name.startsWith(SHELLS) && name !== SHELL).map((name) => caches.delete(name)));
 }
 
 addEventListener("fetch", (event) => {
@@ -48,8 +53,8 @@ addEventListener("fetch", (event) => {
   const { origin, pathname, search } = new URL(url);
   if (method !== "GET" || origin !== location.origin) return;
   if (mode === "navigate") {
-    if ((pathname === PAGE || pathname === "/") && !search) event.respondWith(page(event));
-  } else if (pathname.startsWith("/assets/")) {
+    if ((pathname === PAGE || pathname === HOME) && !search) event.respondWith(page(event));
+  } else if (pathname.startsWith(ASSETS)) {
     event.respondWith(file(event.request, pathname));
   }
 });
@@ -73,8 +78,8 @@ async function keepIfOtherLanguage(response) {
 }
 
 async function file(request, path) {
-  const name = path.slice("/assets/".length);
-  return (await kept(name.includes("/") ? path : `/assets/${VERSION}/${name}`)) ?? fetch(request);
+  const name = path.slice(ASSETS.length);
+  return (await kept(name.includes("/") ? path : `${ASSETS}${VERSION}/${name}`)) ?? fetch(request);
 }
 
 async function kept(path) {
@@ -90,7 +95,7 @@ addEventListener("message", (event) => event.waitUntil(showIfHidden(event.data))
 
 async function unseen() {
   try {
-    const response = await fetch("/api/notifications", { cache: "no-store" });
+    const response = await fetch("api/notifications", { cache: "no-store" });
     return response.ok ? (await response.json()).unseen : null;
   } catch {
     return null;
@@ -104,13 +109,14 @@ async function showIfHidden(entry) {
 
 // Shows how an entry begins. A push has to show something, also when there is nothing to be read any more.
 async function show(entry) {
-  const words = await caches.match("/words", { cacheName: "friend" }).then((kept) => kept?.json());
+  const words = await caches.match("words", { cacheName: own("friend") }).then((kept) => kept?.json());
   await registration.showNotification(words?.agent ?? "Friends Chat", {
     body: entry?.text ?? words?.text ?? "You have a new message.",
     lang: words?.lang ?? "en",
     dir: words?.dir ?? "auto",
-    tag: entry ? `entry-${entry.id}` : "news",
-    icon: "/assets/icon-192.png",
+    // A browser tells notifications of one host name apart by their tags alone.
+    tag: own(entry ? `entry-${entry.id}` : "news"),
+    icon: `${ASSETS}icon-192.png`,
     data: { id: entry?.id ?? 0 },
   });
 }

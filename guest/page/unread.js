@@ -75,7 +75,7 @@ export class Unread {
     const away = document.visibilityState === "hidden" || !this.#inSight();
     const count = away ? this.#ids.size : 0;
     document.title = count ? `(${count}) ${this.#name}` : this.#name;
-    const icon = count ? "/assets/icon-unread.svg" : this.#icon;
+    const icon = count ? "assets/icon-unread.svg" : this.#icon;
     if (this.#favicon.getAttribute("href") !== icon) this.#favicon.href = icon;
   }
 }

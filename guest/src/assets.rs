@@ -103,7 +103,7 @@ mod tests {
             let page = text(&language.page);
             let named: Vec<&str> = page
                 .split('"')
-                .filter_map(|part| part.strip_prefix("/assets/"))
+                .filter_map(|part| part.strip_prefix("assets/"))
                 .collect();
             assert!(!named.is_empty());
             for name in named {
@@ -122,7 +122,7 @@ mod tests {
         assert!(worker.contains(VERSION));
         for name in page
             .split('"')
-            .filter_map(|part| part.strip_prefix(&format!("/assets/{VERSION}/")))
+            .filter_map(|part| part.strip_prefix(&format!("assets/{VERSION}/")))
         {
             let is_kept = worker.split([' ', '"']).any(|kept| kept == name);
             assert!(

@@ -141,7 +141,8 @@ impl Settings {
         let base_url = value(
             host,
             BASE_URL,
-            "an http or https address without a path, for example https://chat.example.com",
+            "an http or https address whose path, if it has one, is of letters, digits and -._~ only, for example \
+             https://chat.example.com",
             BaseUrl::local(port),
             BaseUrl::parse,
         )?;
@@ -330,7 +331,8 @@ mod tests {
             (ENABLED, "maybe"),
             (PORT, "65536"),
             (BASE_URL, "chat.example.com"),
-            (BASE_URL, "https://example.com/chat"),
+            (BASE_URL, "https://example.com/a/../b"),
+            (BASE_URL, "https://example.com/anna?a=b"),
             (BASE_URL, "https://"),
             (BASE_URL, "http://a@b"),
             (INVITE_TTL, "soon"),

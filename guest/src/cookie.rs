@@ -2,6 +2,7 @@
 
 use channel_plugin::Request;
 
+use crate::base_url::BaseUrl;
 use crate::languages::{self, Language};
 use crate::token::Token;
 
@@ -31,33 +32,30 @@ fn values<'a>(request: &'a Request, name: &'a str) -> impl Iterator<Item = &'a s
 
 /// The `set-cookie` value by which a browser remembers a choice of language. Set by the server, because some
 /// browsers forget within days what a page's own script sets.
-pub(crate) fn set_language(language: &Language, secure: bool) -> String {
-    format!(
-        "{LANGUAGE}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={MAX_AGE_S}{}",
-        language.tag,
-        attribute(secure)
-    )
+pub(crate) fn set_language(language: &Language, base_url: &BaseUrl) -> String {
+    format!("{LANGUAGE}={}; {}", language.tag, attributes(base_url, MAX_AGE_S))
 }
 
 /// The `set-cookie` value that signs a browser in.
-pub(crate) fn set(token: &Token, secure: bool) -> String {
-    format!(
-        "{NAME}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={MAX_AGE_S}{}",
-        token.as_str(),
-        attribute(secure)
-    )
+pub(crate) fn set(token: &Token, base_url: &BaseUrl) -> String {
+    format!("{NAME}={}; {}", token.as_str(), attributes(base_url, MAX_AGE_S))
 }
 
 /// The `set-cookie` value that signs a browser out.
-pub(crate) fn clear(secure: bool) -> String {
-    format!(
-        "{NAME}=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0{}",
-        attribute(secure)
-    )
+pub(crate) fn clear(base_url: &BaseUrl) -> String {
+    format!("{NAME}=; {}", attributes(base_url, 0))
 }
 
-const fn attribute(secure: bool) -> &'static str {
-    if secure { "; Secure" } else { "" }
+/// What stands behind the value. A chat below a path gets its own cookies only, as far as browsers are concerned; of the chat
+/// at the root of the same host they send the cookies too, behind those of the longer path.
+fn attributes(base_url: &BaseUrl, max_age_s: u32) -> String {
+    let path = if base_url.path().is_empty() {
+        "/"
+    } else {
+        base_url.path()
+    };
+    let secure = if base_url.is_https() { "; Secure" } else { "" };
+    format!("HttpOnly; SameSite=Lax; Path={path}; Max-Age={max_age_s}{secure}")
 }
 
 #[cfg(test)]
@@ -102,11 +100,38 @@ mod tests {
     }
 
     #[test]
-    fn secure_follows_the_base_url() {
-        let token = Token::parse(&"0a".repeat(32)).unwrap();
-        assert!(set(&token, true).ends_with("; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000; Secure"));
-        assert!(set(&token, false).ends_with("; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000"));
-        assert!(clear(false).contains("Max-Age=0"));
+    fn path_and_secure_follow_the_base_url() {
+        let token = "0a".repeat(32);
+        let german = languages::find("de").unwrap();
+        for (url, path, secure) in [
+            ("http://localhost:3001", "/", ""),
+            ("https://chat.example.org", "/", "; Secure"),
+            ("http://chat.example.org/Anna/", "/Anna", ""),
+            ("https://chat.example.org/chats/anna", "/chats/anna", "; Secure"),
+        ] {
+            let base_url = BaseUrl::parse(url).unwrap();
+            let attributes = |max_age_s| format!("; HttpOnly; SameSite=Lax; Path={path}; Max-Age={max_age_s}{secure}");
+            assert_eq!(
+                set(&Token::parse(&token).unwrap(), &base_url),
+                format!("tc_friend_session={token}{}", attributes(31_536_000))
+            );
+            assert_eq!(clear(&base_url), format!("tc_friend_session={}", attributes(0)));
+            assert_eq!(
+                set_language(german, &base_url),
+                format!("tc_friend_language=de{}", attributes(31_536_000))
+            );
+        }
+    }
+
+    #[test]
+    fn of_two_sessions_the_one_of_the_longer_path_counts() {
+        let (own, of_the_root) = ("0a".repeat(32), "0b".repeat(32));
+        let line = format!("tc_friend_session={own}; tc_friend_session={of_the_root}");
+        assert_eq!(
+            read(&request(&[&line])).unwrap().as_str(),
+            own,
+            "browsers send it first"
+        );
     }
 }
 
@@ -139,9 +164,10 @@ mod properties {
             token in "[0-9a-f]{64}",
             before in "([!#-+--:<>-~]{0,9}=[!#-+--:<-~]{0,9}; ){0,3}",
             after in "(; ?[!#-+--:<>-~]{0,9}=?[!#-+--:<-~]{0,9}){0,3}",
-            secure in any::<bool>(),
+            path in "(/[A-Za-z0-9_~-]{1,5}){0,3}",
         ) {
-            let set = set(&Token::parse(&token).unwrap(), secure);
+            let base_url = BaseUrl::parse(&format!("https://chat.example.org{path}")).unwrap();
+            let set = set(&Token::parse(&token).unwrap(), &base_url);
             let pair = set.split(';').next().unwrap();
             let line = format!("{before}{pair}{after}");
             let headers = vec![("cookie".to_owned(), line.into_bytes())];

@@ -143,7 +143,7 @@ mod tests {
             assert!(page.contains(&format!("<html lang=\"{}\" dir=", language.tag)));
             let named: Vec<&str> = page
                 .split('"')
-                .filter_map(|part| part.strip_prefix("/assets/"))
+                .filter_map(|part| part.strip_prefix("assets/"))
                 .collect();
             let catalogue = format!("{}/texts.{}.js", crate::assets::VERSION, language.tag);
             assert!(named.contains(&catalogue.as_str()));

@@ -14,7 +14,7 @@ pub(crate) fn is_own(request: &Request, base_url: &BaseUrl) -> bool {
         None => match request.header("origin") {
             None => true,
             Some(origin) => {
-                origin.eq_ignore_ascii_case(base_url.as_str())
+                origin.eq_ignore_ascii_case(base_url.origin())
                     || authority(origin).is_some_and(|authority| {
                         request
                             .header("host")
@@ -39,11 +39,13 @@ mod tests {
     use crate::testing::FakeHost;
 
     fn allowed(headers: &[(&str, &str)]) -> bool {
+        allowed_at("https://chat.example.com", headers)
+    }
+
+    fn allowed_at(base_url: &str, headers: &[(&str, &str)]) -> bool {
         let mut host = FakeHost::default();
-        host.settings.insert(
-            "channels.friends.baseUrl".to_owned(),
-            "https://chat.example.com".to_owned(),
-        );
+        host.settings
+            .insert("channels.friends.baseUrl".to_owned(), base_url.to_owned());
         let headers = headers
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
@@ -67,6 +69,19 @@ mod tests {
             ("origin", "http://localhost:3001"),
             ("host", "localhost:3001")
         ]));
+    }
+
+    #[test]
+    fn a_path_is_no_part_of_where_a_page_comes_from() {
+        let base_url = "https://chat.example.com/anna";
+        let elsewhere = ("host", "127.0.0.1:3001");
+        assert!(allowed_at(
+            base_url,
+            &[("origin", "https://chat.example.com"), elsewhere]
+        ));
+        for origin in ["https://chat.example.com/anna", "https://evil.example"] {
+            assert!(!allowed_at(base_url, &[("origin", origin), elsewhere]), "{origin}");
+        }
     }
 
     #[test]

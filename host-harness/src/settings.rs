@@ -186,7 +186,7 @@ pub struct Settings {
     pub host: String,
     /// Port to listen on; 0 for a free one.
     pub port: u16,
-    /// Public URL, when it is set.
+    /// Public URL without a slash at its end, when it is set. Its path is one that whoever passes requests on takes off them.
     pub base_url: Option<String>,
     /// Port for the owner's other agents; 0 for a free one, none to have none.
     pub mcp_port: Option<u16>,
@@ -246,7 +246,10 @@ pub enum SettingsError {
     #[error(transparent)]
     Plugin(#[from] crate::registry::ReferenceError),
     /// No base URL.
-    #[error("`{0}` is no base URL: give it as http://host:port or https://host, without a path behind it")]
+    #[error(
+        "`{0}` is no base URL: give it as http://host:port or https://host; a path behind it, as in https://host/anna, has \
+         letters, digits and -._~ only, and nothing stands behind the path"
+    )]
     BaseUrl(String),
     /// A certificate without a key, or a key without a certificate.
     #[error("--tls-cert and --tls-key belong together: give both, or neither")]
@@ -420,20 +423,33 @@ fn flatten(prefix: &str, table: &Table, into: &mut BTreeMap<String, String>) {
     }
 }
 
+/// The URL without slashes at its end. A path is taken that can be written in one way only, so that links, cookies and
+/// whoever passes requests on mean the same by it.
 fn checked_base_url(url: String) -> Result<String, SettingsError> {
     let trimmed = url.trim_end_matches('/');
     let parsed: Option<http::Uri> = trimmed.parse().ok();
     let fits = parsed.is_some_and(|uri| {
+        let path = uri.path().strip_prefix('/').unwrap_or_default();
         matches!(uri.scheme_str(), Some("http" | "https"))
             && uri.host().is_some()
-            && uri.path() == "/"
+            && (path.is_empty() || path.split('/').all(is_plain))
             && uri.query().is_none()
+            // What is behind it is no part of what was parsed.
+            && !trimmed.contains('#')
     });
     if fits {
         Ok(trimmed.to_owned())
     } else {
         Err(SettingsError::BaseUrl(url))
     }
+}
+
+/// Whether a segment of a path has only characters that are never percent-encoded (RFC 3986, section 2.3), and is itself.
+fn is_plain(segment: &str) -> bool {
+    !matches!(segment, "" | "." | "..")
+        && segment
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~'))
 }
 
 #[cfg(test)]
@@ -508,15 +524,59 @@ mod tests {
             let error = settings(file, Overrides::default()).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
         }
-        for url in ["chat.example.org", "https://a/b", "ftp://a", "https://a?b"] {
-            let overrides = Overrides {
-                base_url: Some(url.to_owned()),
-                ..Overrides::default()
-            };
+        for url in [
+            "chat.example.org",
+            "ftp://a",
+            "https://a?b",
+            "https://a#b",
+            "https:///a",
+            "/anna",
+            "https://a//b",
+            "https://a/b//c",
+            "https://a/b/../c",
+            "https://a/.",
+            "https://a/b%2Fc",
+            "https://a/%2e%2e",
+            "https://a/b%63",
+            "https://a/b?",
+            "https://a/b?c=d",
+            "https://a/b#",
+            "https://a/b#c",
+            "https://a/b;c",
+            "https://a/b c",
+            "https://a/ä",
+        ] {
             assert!(
-                matches!(settings("", overrides), Err(SettingsError::BaseUrl(_))),
+                matches!(settings("", at(url)), Err(SettingsError::BaseUrl(named)) if named == url),
                 "{url}"
             );
+        }
+    }
+
+    #[test]
+    fn a_base_url_may_have_a_path() {
+        for (url, kept) in [
+            ("https://chat.example.org/", "https://chat.example.org"),
+            ("https://chat.example.org/anna", "https://chat.example.org/anna"),
+            (
+                "https://chat.example.org/Chats/~anna_1.0/",
+                "https://chat.example.org/Chats/~anna_1.0",
+            ),
+            ("http://[::1]:3001/a-b//", "http://[::1]:3001/a-b"),
+        ] {
+            let settings = settings("", at(url)).unwrap();
+            assert_eq!(settings.base_url(4000), kept);
+            assert_eq!(
+                settings.plugin_config(4000).get("channels.friends.baseUrl").unwrap(),
+                kept
+            );
+        }
+    }
+
+    fn at(url: &str) -> Overrides {
+        Overrides {
+            base_url: Some(url.to_owned()),
+            ..Overrides::default()
         }
     }
 }

@@ -78,9 +78,7 @@ pub(super) fn status(service: &mut Service, host: &mut dyn Host, request: &Reque
     let session = service.session(host, request)?;
     let response = Response::json(200, &status_of(session.as_ref(), &service.settings.agent_name));
     Ok(match (session, cookie::read(request)) {
-        (Some(_), Some(token)) => {
-            response.with("set-cookie", cookie::set(&token, service.settings.base_url.is_https()))
-        }
+        (Some(_), Some(token)) => response.with("set-cookie", cookie::set(&token, &service.settings.base_url)),
         _ => response,
     })
 }
@@ -153,7 +151,7 @@ pub(super) fn sign_in(
             }
             service.attempts.succeeded(&request.client);
             tracing::info!(username = session.username, "a friend signed in");
-            Ok((session, cookie::set(&token, service.settings.base_url.is_https())))
+            Ok((session, cookie::set(&token, &service.settings.base_url)))
         }
     }
 }
@@ -189,7 +187,7 @@ pub(super) fn logout(service: &mut Service, host: &mut dyn Host, request: &Reque
         tracing::info!(username = session.username, "a friend signed out");
     }
     let response = Response::json(200, &Done { ok: true });
-    Ok(response.with("set-cookie", cookie::clear(service.settings.base_url.is_https())))
+    Ok(response.with("set-cookie", cookie::clear(&service.settings.base_url)))
 }
 
 /// `POST /api/nickname`.

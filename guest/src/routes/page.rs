@@ -61,7 +61,7 @@ pub(super) fn page(service: &mut Service, host: &mut dyn Host, request: &Request
     };
     match joined {
         Ok(Some(cookie)) => Ok(secured(language, Response::new(302, "text/plain; charset=utf-8", ""))
-            .with("location", "/chat")
+            .with("location", format!("{}/chat", service.settings.base_url.path()))
             .with("set-cookie", cookie)),
         // The page has the code from its address, and asks.
         Ok(None) | Err(Problem::SignedInAs(_)) => Ok(with_notice(language, "")),
@@ -149,7 +149,7 @@ pub(super) fn language(service: &Service, request: &Request) -> Result<Response,
         ok: true,
         language: language.tag,
     };
-    let cookie = cookie::set_language(language, service.settings.base_url.is_https());
+    let cookie = cookie::set_language(language, &service.settings.base_url);
     Ok(Response::json(200, &answer).with("set-cookie", cookie))
 }
 

@@ -35,6 +35,86 @@ fn a_link_signs_in_once() {
 }
 
 #[test]
+fn below_a_path_everything_leads_back_there() {
+    let mut scenario = Scenario::new("sign_path.db");
+    scenario.host.settings.insert(
+        "channels.friends.baseUrl".to_owned(),
+        "https://chat.example.org/anna/".to_owned(),
+    );
+    scenario.plugin.start(&mut scenario.host).unwrap();
+    let invited = scenario
+        .tool("friends_chat_invite", json!({ "username": "john" }))
+        .unwrap();
+    let code = code_in(&invited);
+    let address = "https://chat.example.org/anna/chat";
+    assert!(invited.contains(&format!("{address}?invite={code}\n")), "{invited}");
+    assert!(invited.contains(&format!("enter the code at {address}. ")), "{invited}");
+
+    let attributes = "; HttpOnly; SameSite=Lax; Path=/anna; Max-Age=31536000; Secure";
+    let mut john = Browser::default();
+    let response = scenario.request(&mut john, "GET", &format!("/chat?invite={code}"), &[PERSON], b"");
+    assert_eq!(
+        (response.status, header(&response, "location")),
+        (302, Some("/anna/chat"))
+    );
+    assert!(header(&response, "set-cookie").unwrap().ends_with(attributes));
+    let response = scenario.get(&mut john, "/api/auth/status");
+    assert!(header(&response, "set-cookie").unwrap().ends_with(attributes));
+
+    let link = body(&scenario.post(&mut john, "/api/auth/link", json!({})));
+    let code = link["code"].as_str().unwrap();
+    assert_eq!(link["url"], format!("{address}?invite={code}"));
+    let mut phone = Browser::default();
+    let response = scenario.post(&mut phone, "/api/auth/redeem", json!({ "code": code }));
+    assert!(header(&response, "set-cookie").unwrap().ends_with(attributes));
+    let language = scenario.post(&mut phone.clone(), "/api/language", json!({ "language": "de" }));
+    assert!(header(&language, "set-cookie").unwrap().ends_with(attributes));
+
+    // A browser says where a page comes from without its path.
+    let headers = [
+        ("content-type", "application/json"),
+        ("origin", "https://chat.example.org"),
+    ];
+    let response = scenario.request(&mut phone, "POST", "/api/auth/logout", &headers, b"{}");
+    assert_eq!(response.status, 200);
+    let cleared = "tc_friend_session=; HttpOnly; SameSite=Lax; Path=/anna; Max-Age=0; Secure";
+    assert_eq!(header(&response, "set-cookie"), Some(cleared));
+}
+
+#[test]
+fn no_file_of_the_page_names_anything_by_its_place_at_the_root() {
+    let mut scenario = Scenario::started("sign_relative.db");
+    let mut browser = Browser::default();
+    let page = String::from_utf8(scenario.get(&mut browser, "/chat").body).unwrap();
+    let link = format!("/chat?invite={}", scenario.invite("john"));
+    let looked = scenario.request(
+        &mut browser,
+        "GET",
+        &link,
+        &[("user-agent", "WhatsApp/2.23.20.0 A")],
+        b"",
+    );
+    let card = String::from_utf8(looked.body).unwrap();
+    let named = |html: &str| -> Vec<String> {
+        let parts = html.split(['"', ' ']).filter(|part| part.contains("assets/"));
+        parts.map(str::to_owned).collect()
+    };
+    for html in [&page, &card] {
+        assert!(named(html).len() > 1 && named(html).iter().all(|name| name.starts_with("assets/")));
+    }
+    let files = named(&page).into_iter().map(|name| format!("/{name}"));
+    for file in files.chain(["/sw.js".to_owned()]) {
+        let content = String::from_utf8_lossy(&scenario.get(&mut browser, &file).body).into_owned();
+        assert!(!content.is_empty(), "{file}");
+        for start in ["\"/", "`/", "'/", "(/", "=/"] {
+            for place in ["api/", "assets/", "chat", "sw.js"] {
+                assert!(!content.contains(&format!("{start}{place}")), "{file}: {start}{place}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_only_looks_does_not_spend_the_code() {
     let mut scenario = Scenario::started("sign_preview.db");
     let link = format!("/chat?invite={}", scenario.invite("john"));
