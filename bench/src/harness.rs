@@ -18,11 +18,11 @@ use crate::data::Data;
 use crate::meter::Meter;
 
 /// What the harness says when it serves.
-const READY: &str = "The chat is at ";
+const READY: [&str; 2] = ["The chat is at ", " served at "];
 /// What does not come within this time never comes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// What would tell the harness something else than the benchmark does.
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 15] = [
     "HARNESS_AGENT",
     "HARNESS_AGENT_KEY",
     "HARNESS_AGENT_KEY_FILE",
@@ -32,6 +32,7 @@ const VARIABLES: [&str; 14] = [
     "HARNESS_MCP_PORT",
     "HARNESS_PLUGIN",
     "HARNESS_PORT",
+    "HARNESS_TENANT",
     "HARNESS_TLS_CERT",
     "HARNESS_TLS_KEY",
     "HARNESS_TRUSTED_PROXIES",
@@ -77,7 +78,9 @@ impl Harness {
         let mut lines = BufReader::new(stdout).lines();
         let port = loop {
             match timeout(PATIENCE, lines.next_line()).await?? {
-                Some(line) if line.starts_with(READY) => break line.rsplit(':').next().unwrap_or_default().parse()?,
+                Some(line) if READY.iter().any(|said| line.contains(said)) => {
+                    break line.rsplit(':').next().unwrap_or_default().parse()?;
+                }
                 Some(_) => {}
                 None => bail!("the harness does not serve: {}", std::fs::read_to_string(&log)?),
             }

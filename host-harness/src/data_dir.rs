@@ -2,14 +2,18 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::backup::swap;
+use crate::files;
 use crate::plugin::Before;
 
 /// Bytes of a secret that is made here: as many as the widest key in use needs.
 const SECRET_BYTES: usize = 32;
+
+/// Holds what the owner's other agents show.
+const MCP_TOKEN: &str = "mcp-token";
 
 /// A data directory.
 #[derive(Debug, Clone)]
@@ -60,11 +64,7 @@ impl DataDir {
             swap::finish(&data.root).map_err(io_error("finishing the restore in", &data.root))?;
         }
         for directory in [data.root.clone(), data.plugin(), data.secrets()] {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&directory)
-                .map_err(io_error("making", &directory))?;
+            files::make_private_dir(&directory).map_err(io_error("making", &directory))?;
         }
         Ok(data)
     }
@@ -115,7 +115,7 @@ impl DataDir {
     }
 
     fn mcp_token_file(&self) -> PathBuf {
-        self.root.join("mcp-token")
+        self.root.join(MCP_TOKEN)
     }
 
     fn metrics_token_file(&self) -> PathBuf {
@@ -204,6 +204,12 @@ impl DataDir {
     /// When its file cannot be read or written.
     pub fn mcp_token(&self) -> Result<String, DataDirError> {
         token(&self.mcp_token_file())
+    }
+
+    /// The token of [`DataDir::mcp_token`] in a data directory, if it was made already; makes nothing.
+    pub(crate) fn token_in(root: &Path) -> Option<String> {
+        let token = fs::read_to_string(root.join(MCP_TOKEN)).ok()?;
+        Some(token.trim().to_owned()).filter(|token| token.len() >= SECRET_BYTES)
     }
 
     /// The token that lets in whoever reads the metrics from another machine, made when it is asked for first.

@@ -10,17 +10,17 @@ use std::time::Duration;
 use wasmtime::component::Component;
 use wasmtime::{Cache, CacheConfig, Config};
 
-/// Length of a tick of the clock that ends calls which last too long.
-const TICK: Duration = Duration::from_millis(10);
+use crate::turns::Turns;
 
-/// Ticks after the last call until the clock rests: a machine where nobody chats is not woken.
-const TICKS_BEFORE_REST: u32 = 100;
+/// Time after the last call until the clock rests: a machine where nobody chats is not woken.
+const BEFORE_REST: Duration = Duration::from_secs(1);
 
 /// Compiles and runs components.
 pub struct Engine {
     engine: wasmtime::Engine,
     cache: Cache,
     clock: Clock,
+    turns: Turns,
 }
 
 /// Where the machine code of a component came from.
@@ -48,14 +48,31 @@ impl Engine {
     /// # Errors
     /// When the directory cannot be made or the clock's thread cannot be started.
     pub fn new(cache_dir: &Path) -> wasmtime::Result<Self> {
+        Self::with(cache_dir, Turns::of_one())
+    }
+
+    /// As [`Engine::new`], for plugins of many owners on so many threads.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn of_many(cache_dir: &Path, threads: usize) -> wasmtime::Result<Self> {
+        Self::with(cache_dir, Turns::of_many(threads))
+    }
+
+    fn with(cache_dir: &Path, turns: Turns) -> wasmtime::Result<Self> {
         let mut cache_config = CacheConfig::new();
         cache_config.with_directory(cache_dir);
         let cache = Cache::new(cache_config)?;
         let mut config = Config::new();
         config.epoch_interruption(true).cache(Some(cache.clone()));
         let engine = wasmtime::Engine::new(&config)?;
-        let clock = Clock::start(&engine)?;
-        Ok(Self { engine, cache, clock })
+        let clock = Clock::start(&engine, turns.tick())?;
+        Ok(Self {
+            engine,
+            cache,
+            clock,
+            turns,
+        })
     }
 
     /// Compiles a component, or takes it from the cache.
@@ -78,11 +95,16 @@ impl Engine {
         &self.engine
     }
 
+    /// How its threads are shared.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
     /// Ticks after which a call that begins now has lasted for `time`; keeps the clock going meanwhile.
     pub(crate) fn deadline_ticks(&self, time: Duration) -> u64 {
         self.clock.wake();
         // The tick in progress does not count.
-        u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX - 1) + 1
+        u64::try_from(time.as_millis() / self.turns.tick().as_millis()).unwrap_or(u64::MAX - 1) + 1
     }
 }
 
@@ -105,7 +127,7 @@ struct ClockState {
 }
 
 impl Clock {
-    fn start(engine: &wasmtime::Engine) -> std::io::Result<Self> {
+    fn start(engine: &wasmtime::Engine, tick: Duration) -> std::io::Result<Self> {
         let weak = engine.weak();
         let state = Arc::new(ClockState {
             used: AtomicBool::new(false),
@@ -124,8 +146,8 @@ impl Clock {
                     } else {
                         idle_ticks + 1
                     };
-                    if idle_ticks < TICKS_BEFORE_REST {
-                        std::thread::sleep(TICK);
+                    if tick * idle_ticks < BEFORE_REST {
+                        std::thread::sleep(tick);
                         continue;
                     }
                     seen.resting.store(true, Ordering::SeqCst);

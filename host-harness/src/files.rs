@@ -39,6 +39,14 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+/// Makes a directory, and those that it is in, for their user only. It may be there already.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
 /// Removes a directory with all that is in it. It need not exist.
 ///
 /// # Errors

@@ -12,7 +12,8 @@ use crate::contract::{Misfit, Need, need, not_granted};
 use crate::engine::Engine;
 use crate::pin::Pin;
 use crate::plugin::{Grants, Metadata, PluginActor, one_line};
-use crate::serve::{self, ServeError};
+use crate::programs::Programs;
+use crate::serve::ServeError;
 use crate::settings::Settings;
 
 /// What there is to know of a plugin.
@@ -54,10 +55,11 @@ pub struct Want {
 /// When it cannot be loaded, or does not answer.
 pub async fn inspect(settings: &Settings) -> Result<Inspection, ServeError> {
     let empty = tempfile::tempdir().map_err(ServeError::Runtime)?;
-    let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
+    let engine = Arc::new(Engine::new(&settings.whole.cache()).map_err(ServeError::Engine)?);
     // Whatever it wants is there, so that it can say what it is, and leads nowhere.
-    let (program, component) = serve::program(settings, &engine, &Capabilities::default())?;
-    let pin = Pin::of(&program, &component, settings);
+    let loaded = Programs::new(Arc::clone(&engine)).load(settings, &Capabilities::default())?;
+    let pin = Pin::of(&loaded, settings);
+    let program = loaded.program;
     let exports = program.exports();
     let grants = Grants {
         directory: empty.path().to_owned(),

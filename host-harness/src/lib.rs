@@ -2,7 +2,7 @@
 //!
 //! The modules are in the order a process lives: what it is told ([`settings`], [`data_dir`]), what it loads
 //! ([`source`], [`registry`], [`engine`], [`capability`], [`contract`], [`plugin`], [`pin`], [`inspect`], [`conform`]), what it connects ([`http`], [`push`], [`web_push`], [`agent`],
-//! [`owner`], [`mcp`]), and [`serve()`], which puts them together. Nothing here knows what the plugin is about.
+//! [`owner`], [`mcp`], [`tenants`]), and [`serve()`], which puts them together. Nothing here knows what the plugin is about.
 
 pub mod log;
 pub mod request_id;
@@ -14,6 +14,7 @@ pub mod data_dir;
 mod descriptors;
 mod files;
 mod sse;
+mod turns;
 
 pub mod limits;
 pub mod metrics;
@@ -28,6 +29,7 @@ pub mod engine;
 pub mod inspect;
 pub mod pin;
 pub mod plugin;
+mod programs;
 
 pub mod agent;
 pub mod http;
@@ -35,6 +37,7 @@ pub mod mcp;
 pub mod owner;
 mod owner_http;
 pub mod push;
+pub mod tenants;
 pub mod web_push;
 
 pub mod serve;

@@ -16,8 +16,11 @@ use host_harness::owner::{self, ChatEnd, Command, Status, Urgency};
 use host_harness::serve::{Welcome, serve};
 use host_harness::settings::{Overrides, Settings};
 use host_harness::source::Source;
+use host_harness::tenants::{self, Name};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
+
+mod tenant_command;
 
 /// The key of the agent's server: in the environment, because a command line can be read by everybody on the machine.
 const AGENT_KEY: &str = "HARNESS_AGENT_KEY";
@@ -30,6 +33,9 @@ struct Arguments {
     action: Action,
     #[command(flatten)]
     overrides: Overrides,
+    /// Whose chat it is about, where the harness serves many owners
+    #[arg(long, env = "HARNESS_TENANT", value_name = "NAME", global = true)]
+    tenant: Option<Name>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -114,6 +120,11 @@ enum Action {
     },
     /// Let the plugin have what it wants beyond the one before
     Accept,
+    /// Manage those who have a chat of their own here
+    Tenant {
+        #[command(subcommand)]
+        what: tenant_command::Action,
+    },
     /// Serve the owner's tools to another agent, by MCP on standard input and output
     Mcp,
     /// Call one of the plugin's tools
@@ -157,6 +168,7 @@ fn sentence(error: &anyhow::Error) -> String {
 
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (action, mut overrides) = (arguments.action, arguments.overrides);
+    let flags = overrides.clone();
     overrides.docker_config = docker_config();
     overrides.agent_key = std::env::var(AGENT_KEY).ok().and_then(|key| Key::new(&key));
     let log_level = if matches!(action, Action::Serve { .. }) {
@@ -168,6 +180,12 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let levels = std::env::var("RUST_LOG").ok().filter(|levels| !levels.is_empty());
     log::to_stderr(settings.log_format, levels.as_deref(), log_level)
         .context("RUST_LOG is no list of targets and levels")?;
+    if let Some(name) = arguments.tenant {
+        if matches!(action, Action::Serve { .. } | Action::Tenant { .. }) {
+            anyhow::bail!("this command is about all tenants: leave --tenant {name} out");
+        }
+        settings = settings.of_tenant(&name)?;
+    }
     let tool = |suffix: &str, arguments: serde_json::Value| Command::ToolEnding {
         suffix: suffix.to_owned(),
         arguments: arguments.to_string(),
@@ -208,6 +226,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             for wish in wishes {
                 say(format_args!("It may have now: {wish}\n"));
             }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Tenant { what } => {
+            say(format_args!("{}\n", what.carry_out(&settings, &flags)?));
             return Ok(ExitCode::SUCCESS);
         }
         Action::Chat => {
@@ -305,11 +327,18 @@ fn alone<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
 fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {
     // Before signals are waited for: whoever does not want to wait for a download can end it.
     settings.plugin_file()?;
-    // The instance and the sockets take turns on this one thread.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting")?;
+    let has_tenants = settings.tenants.exists();
+    let mut runtime = match has_tenants {
+        // One tenant's instance keeps the others' waiting for no longer than a thread is left.
+        true => {
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            runtime.worker_threads(threads());
+            runtime
+        }
+        // The instance and the sockets take turns on this one thread.
+        false => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.enable_all().build().context("starting")?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
@@ -320,10 +349,19 @@ fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {
                 _ = terminate.recv() => {}
             }
         };
-        let served = serve(settings, welcome, |line| say(format_args!("{line}\n")), end).await;
+        let told = |line: &str| say(format_args!("{line}\n"));
+        let served = match has_tenants {
+            true => tenants::serve(settings, told, end).await,
+            false => serve(settings, welcome, told, end).await,
+        };
         reloading.abort();
         Ok(served?)
     })
+}
+
+/// Threads for many tenants: beside one that computes without end there is still one for each core.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get() + 1)
 }
 
 /// Gives the running plugin the program anew on each SIGHUP, as the owner's command does.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::contract::{Need, need};
-use crate::plugin::Program;
+use crate::programs::Loaded;
 use crate::settings::Settings;
 
 /// A plugin, and what it would be given.
@@ -63,10 +63,10 @@ pub enum PinError {
 
 impl Pin {
     /// A loaded plugin as it would be pinned.
-    pub fn of(program: &Program, component: &[u8], settings: &Settings) -> Self {
+    pub(crate) fn of(loaded: &Loaded, settings: &Settings) -> Self {
         Self {
-            sha256: sha256(component),
-            imports: program.imports().into_iter().collect(),
+            sha256: loaded.sha256.clone(),
+            imports: loaded.program.imports().into_iter().collect(),
             secrets: settings.granted_secrets().iter().cloned().collect(),
             section: settings.section().to_owned(),
         }

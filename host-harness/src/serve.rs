@@ -1,27 +1,26 @@
 //! Puts the parts together: loads the plugin, opens the sockets, and ends in order.
 
-use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::agent::{AgentError, AgentQueue, Notes};
-use crate::capability::Capabilities;
 use crate::data_dir::DataDirError;
 use crate::engine::Engine;
 use crate::http::{Server, Tls, TlsError};
-use crate::mcp::{McpServer, McpServerError};
-use crate::metrics::{MetricsServer, MetricsServerError, Watched};
-use crate::owner::{Desk, OwnerServer, OwnerServerError};
+use crate::mcp::{Keys, McpServer, McpServerError};
+use crate::metrics::{MetricsServer, MetricsServerError, Of, Watched};
+use crate::owner::{Desk, Desks, OwnerServer, OwnerServerError};
 use crate::pin::{Pin, PinError};
-use crate::plugin::{CallError, Condition, Grants, LoadError, PluginActor, Program};
+use crate::plugin::{CallError, Condition, Grants, LoadError, PluginActor};
+use crate::programs::Programs;
 use crate::push::{End, PushHub, Reason};
 use crate::settings::Settings;
-use crate::source::{Source, SourceError};
+use crate::source::SourceError;
 use crate::web_push::{WebPush, WebPushError};
 
 /// Time for connections to end after the plugin has stopped: enough to write what they have.
@@ -108,6 +107,9 @@ pub enum ServeError {
     /// The address for health and metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsServerError),
+    /// The tenants.
+    #[error(transparent)]
+    Tenants(#[from] crate::tenants::DirectoryError),
     /// The runtime cannot be made.
     #[error("starting: {0}")]
     Runtime(io::Error),
@@ -125,6 +127,12 @@ impl Host {
     /// # Errors
     /// When it cannot be read, compiled or linked, or its secrets cannot be kept.
     pub fn load(settings: &Settings, port: u16) -> Result<Self, ServeError> {
+        let engine = Engine::new(&settings.whole.cache()).map_err(ServeError::Engine)?;
+        Self::of(&Programs::new(Arc::new(engine)), settings, port)
+    }
+
+    /// As [`Host::load`], with a program that may be loaded already.
+    pub(crate) fn of(programs: &Programs, settings: &Settings, port: u16) -> Result<Self, ServeError> {
         let mut secrets = std::collections::BTreeMap::new();
         for name in settings.granted_secrets() {
             secrets.insert(name.clone(), settings.data.secret(name)?);
@@ -147,7 +155,6 @@ impl Host {
             web_push: Some(Arc::new(web_push)),
         };
         let limits = settings.limits.clone();
-        let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
         let hub = PushHub::new(&limits);
         let agent = settings
             .agent
@@ -158,12 +165,12 @@ impl Host {
             )
             .map_err(ServeError::Agent)?;
         let queue = AgentQueue::new(agent, &limits);
-        let (program, component) = program(settings, &engine, &settings.capabilities)?;
-        tracing::info!(cache = %program.cache_use().as_str(), "loaded the plugin");
+        let loaded = programs.load(settings, &settings.capabilities)?;
         if settings.plugin.is_some() {
-            Pin::of(&program, &component, settings).check(&settings.data.pin())?;
+            Pin::of(&loaded, settings).check(&settings.data.pin())?;
         }
-        let plugin = PluginActor::new(engine, program, grants, limits, hub, queue);
+        let engine = Arc::clone(programs.engine());
+        let plugin = PluginActor::new(engine, loaded.program, grants, limits, hub, queue);
         Ok(Self { plugin })
     }
 
@@ -171,35 +178,6 @@ impl Host {
     pub fn plugin(&self) -> &Arc<PluginActor> {
         &self.plugin
     }
-}
-
-/// Loads the program that the settings name, with no more than this granted, and gives its component too.
-pub(crate) fn program(
-    settings: &Settings,
-    engine: &Engine,
-    granted: &Capabilities,
-) -> Result<(Program, Cow<'static, [u8]>), ServeError> {
-    let file = settings.plugin_file()?;
-    let bytes: Cow<'static, [u8]> = match &file {
-        Some(path) => std::fs::read(path)
-            .map_err(|source| SourceError::Unreadable {
-                path: path.clone(),
-                source,
-            })?
-            .into(),
-        None => crate::DEFAULT_PLUGIN.into(),
-    };
-    let plugin = || {
-        settings
-            .plugin
-            .as_ref()
-            .map_or("the built-in plugin".to_owned(), Source::to_string)
-    };
-    let program = Program::load(engine, &bytes, file, granted).map_err(|source| ServeError::Load {
-        plugin: plugin(),
-        source,
-    })?;
-    Ok((program, bytes))
 }
 
 /// Starts the plugin; where it fails because its files are damaged, the error says so and what to do.
@@ -257,10 +235,13 @@ pub async fn serve(
     let server = Arc::new(Server::new(Arc::clone(&plugin), settings.proxies.clone(), tls));
     // From before the start, which may take its time, to the very end; it ends with this.
     let mut watching = JoinSet::new();
-    let metrics = open_to_watchers(settings, &mut watching, &plugin, &server).await?;
+    let metrics = open_to_watchers(settings, &mut watching, Of::One(Arc::clone(&plugin)), &server).await?;
     start(&plugin, settings).await?;
-    let owner = OwnerServer::bind(&settings.data.owner_socket())?;
-    let mcp = open_to_agents(settings).await?;
+    let owner = OwnerServer::bind(&settings.whole.owner_socket())?;
+    let mcp = match settings.mcp_port {
+        Some(port) => Some((McpServer::bind(port).await?, settings.data.mcp_token()?)),
+        None => None,
+    };
 
     say(&format!("The chat is at {}", settings.base_url(port)));
     if let Some((agents, _)) = &mcp {
@@ -285,56 +266,54 @@ pub async fn serve(
     tokio::pin!(serving);
     tokio::select! {
         () = serving.as_mut() => {}
-        () = owner.run(Arc::new(Desk::open(&plugin, settings))) => {}
+        () = owner.run(Desks::One(Arc::new(Desk::open(&plugin, settings)))) => {}
         () = serve_agents(mcp, &plugin) => {}
         () = end => {}
     }
 
     tracing::info!("ending");
     server.close();
-    let ended = async {
-        if tokio::time::timeout(plugin.limits().drain, plugin.queue().drain())
-            .await
-            .is_err()
-        {
-            tracing::warn!("the agent is still busy: what is not answered is answered after the next start");
-        }
-        healing.abort();
-        let stopped = plugin.stop().await;
-        plugin.hub().end_all(&End::Closed(Reason {
-            code: 1001,
-            text: "going away".to_owned(),
-        }));
-        stopped
-    };
-    tokio::pin!(ended);
+    let (_, stopped) = let_connections_end(serving, stop(&plugin, &healing.abort_handle())).await;
+    stopped.map_err(ServeError::Start)
+}
+
+/// Answers what is queued, within the limit for that, then stops the plugin and ends its connections. Says whether all was
+/// answered, and whether the plugin has stopped as it should.
+pub(crate) async fn stop(plugin: &Arc<PluginActor>, healing: &AbortHandle) -> (bool, Result<(), CallError>) {
+    let drained = tokio::time::timeout(plugin.limits().drain, plugin.queue().drain()).await;
+    if drained.is_err() {
+        tracing::warn!("the agent is still busy: what is not answered is answered after the next start");
+    }
+    healing.abort();
+    let stopped = plugin.stop().await;
+    plugin.hub().end_all(&End::Closed(Reason {
+        code: 1001,
+        text: "going away".to_owned(),
+    }));
+    (drained.is_ok(), stopped)
+}
+
+/// Serves connections while the plugin ends, so that answers in progress reach their readers, and for a moment after that.
+pub(crate) async fn let_connections_end<T>(serving: impl Future<Output = ()>, ended: impl Future<Output = T>) -> T {
+    tokio::pin!(serving, ended);
     let mut is_serving = true;
-    // Connections are served meanwhile: answers in progress reach their readers.
-    let stopped = loop {
+    let result = loop {
         tokio::select! {
-            stopped = ended.as_mut() => break stopped,
+            result = ended.as_mut() => break result,
             () = serving.as_mut(), if is_serving => is_serving = false,
         }
     };
     if is_serving && tokio::time::timeout(CONNECTIONS_END, serving).await.is_err() {
         tracing::info!("some connections did not end by themselves");
     }
-    stopped.map_err(ServeError::Start)
-}
-
-/// The port for the owner's other agents, where there is to be one, and the token that they need.
-async fn open_to_agents(settings: &Settings) -> Result<Option<(McpServer, String)>, ServeError> {
-    match settings.mcp_port {
-        Some(port) => Ok(Some((McpServer::bind(port).await?, settings.data.mcp_token()?))),
-        None => Ok(None),
-    }
+    result
 }
 
 /// Opens the address for health and metrics, where there is to be one, and says which it is.
-async fn open_to_watchers(
+pub(crate) async fn open_to_watchers(
     settings: &Settings,
     watching: &mut JoinSet<()>,
-    plugin: &Arc<PluginActor>,
+    of: Of,
     server: &Arc<Server>,
 ) -> Result<Option<String>, ServeError> {
     let Some(address) = settings.metrics else {
@@ -346,7 +325,7 @@ async fn open_to_watchers(
         false => Some(settings.data.metrics_token()?),
     };
     let watched = Watched {
-        plugin: Arc::clone(plugin),
+        of,
         server: Arc::clone(server),
         data: settings.data.clone(),
         since: SystemTime::now(),
@@ -358,12 +337,12 @@ async fn open_to_watchers(
 
 async fn serve_agents(agents: Option<(McpServer, String)>, plugin: &Arc<PluginActor>) {
     match agents {
-        Some((server, token)) => server.run(Arc::clone(plugin), token).await,
+        Some((server, token)) => server.run(Keys::One(Arc::clone(plugin), token.into())).await,
         None => std::future::pending().await,
     }
 }
 
-async fn listen(host: &str, port: u16) -> Result<TcpListener, ServeError> {
+pub(crate) async fn listen(host: &str, port: u16) -> Result<TcpListener, ServeError> {
     TcpListener::bind((host, port))
         .await
         .map_err(|source| match source.kind() {

@@ -6,6 +6,8 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -19,6 +21,9 @@ use crate::limits::Limits;
 use crate::log::LogFormat;
 use crate::registry::Logins;
 use crate::source::{Source, SourceError};
+use crate::tenants::{Directory, Name};
+
+mod tenant;
 
 /// Where the data lies when nothing is said.
 const DATA: &str = "data";
@@ -34,6 +39,10 @@ const PORT: u16 = 3001;
 
 /// Address when nothing is said: this machine only.
 const HOST: &str = "127.0.0.1";
+
+/// Time without a call after which a tenant's plugin sleeps when nothing is said: somebody who thinks about an answer does not
+/// have it started anew.
+const SLEEP: Duration = Duration::from_secs(300);
 
 /// What flags and the environment say. clap puts a flag before its variable.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -108,6 +117,16 @@ struct ConfigFile {
     metrics: MetricsSection,
     log: LogSection,
     push: PushSection,
+    tenants: TenantsSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TenantsSection {
+    /// The directory of all tenants.
+    directory: Option<PathBuf>,
+    /// Time without a call after which a tenant's plugin sleeps, as `"5m"`.
+    sleep: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -206,10 +225,27 @@ pub struct Settings {
     pub secrets: Vec<String>,
     /// The bounds on the plugin and on those who talk to it.
     pub limits: Limits,
+    /// Those who have a chat of their own here.
+    pub tenants: Directory,
+    /// Time without a call after which a tenant's plugin sleeps.
+    pub sleep: Duration,
+    /// Whose settings these are; none for those of the whole.
+    pub tenant: Option<Name>,
+    /// The data directory of the whole, with what was compiled and fetched and the socket of the running harness.
+    pub whole: DataDir,
     /// Prefix of the plugin's configuration keys, for example `channels.friends`.
     section: String,
     /// The configuration keys that the plugin is granted.
     plugin_config: BTreeMap<String, String>,
+    /// What tenants have in common.
+    common: Arc<Common>,
+}
+
+/// What these settings were decided from, for the tenants that say nothing else.
+#[derive(Debug)]
+struct Common {
+    overrides: Overrides,
+    file: Table,
 }
 
 /// Why the settings do not hold.
@@ -257,6 +293,9 @@ pub enum SettingsError {
     /// No data directory.
     #[error(transparent)]
     Data(#[from] DataDirError),
+    /// No tenants.
+    #[error(transparent)]
+    Tenants(#[from] crate::tenants::DirectoryError),
 }
 
 impl Settings {
@@ -266,30 +305,42 @@ impl Settings {
     /// When the configuration file cannot be read or says something impossible, or the directory cannot be made.
     pub fn resolve(overrides: Overrides) -> Result<Self, SettingsError> {
         let named = overrides.config.as_deref().map(read).transpose()?;
-        let root = overrides
-            .data
-            .or_else(|| named.as_ref().and_then(|file| file.data.clone()));
+        let in_file = named.as_ref().and_then(|file| file.get("data")?.as_str());
+        let root = overrides.data.clone().or_else(|| in_file.map(PathBuf::from));
         let data = DataDir::open(&root.unwrap_or_else(|| DATA.into()))?;
-        let (path, file) = match (overrides.config, named) {
+        let (path, file) = match (overrides.config.clone(), named) {
             (Some(path), Some(file)) => (path, file),
             _ if data.config().exists() => (data.config(), read(&data.config())?),
-            _ => (data.config(), ConfigFile::default()),
+            _ => (data.config(), Table::new()),
         };
-        let limits = Limits::from_table(&file.limits).map_err(|error| SettingsError::Malformed {
+        Self::decide(overrides, data, path, file)
+    }
+
+    fn decide(overrides: Overrides, data: DataDir, path: PathBuf, table: Table) -> Result<Self, SettingsError> {
+        let common = Arc::new(Common {
+            overrides: overrides.clone(),
+            file: table.clone(),
+        });
+        let malformed = |message: String| SettingsError::Malformed {
             path: path.clone(),
-            message: error.to_string(),
-        })?;
+            message,
+        };
+        let file: ConfigFile = table
+            .try_into()
+            .map_err(|error: toml::de::Error| malformed(one_line(&error)))?;
+        let sleep = match &file.tenants.sleep {
+            Some(text) => humantime::parse_duration(text)
+                .map_err(|_| malformed(format!("[tenants]: `sleep` is a time such as \"5m\", and not {text:?}")))?,
+            None => SLEEP,
+        };
+        let limits = Limits::from_table(&file.limits).map_err(|error| malformed(error.to_string()))?;
         let channel = file.channel.unwrap_or_else(|| CHANNEL.to_owned());
         let table = file.channels.get(&channel).cloned().unwrap_or_default();
         let section_name = format!("channels.{channel}");
-        let section: ChannelSection = table.clone().try_into().map_err(|error: toml::de::Error| {
-            // Its text goes on with the key, on a line of its own.
-            let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-            SettingsError::Malformed {
-                path,
-                message: format!("[{section_name}]: {message}"),
-            }
-        })?;
+        let section: ChannelSection = table
+            .clone()
+            .try_into()
+            .map_err(|error: toml::de::Error| malformed(format!("[{section_name}]: {}", one_line(&error))))?;
         let mut plugin_config = BTreeMap::new();
         flatten(&section_name, &table, &mut plugin_config);
         if let Some(name) = file.agent.name {
@@ -319,7 +370,13 @@ impl Settings {
         if !overrides.trusted_proxy.is_empty() {
             proxies.trusted = overrides.trusted_proxy;
         }
+        let tenants = file.tenants.directory.unwrap_or_else(|| data.root().join("tenants"));
         Ok(Self {
+            tenants: Directory::at(tenants),
+            sleep,
+            tenant: None,
+            whole: data.clone(),
+            common,
             data,
             plugin: overrides.plugin.or(file.plugin).map(Source::named).transpose()?,
             logins: overrides.docker_config.map(Logins::in_file).unwrap_or_default(),
@@ -387,7 +444,7 @@ impl Settings {
     /// # Errors
     /// When it cannot be fetched.
     pub fn plugin_file(&self) -> Result<Option<PathBuf>, SourceError> {
-        let file = |source: &Source| source.file(&self.data.components(), &self.logins);
+        let file = |source: &Source| source.file(&self.whole.components(), &self.logins);
         self.plugin.as_ref().map(file).transpose()
     }
 }
@@ -400,7 +457,12 @@ fn read_key(path: &Path) -> Result<Option<Key>, SettingsError> {
     Ok(Key::new(&text))
 }
 
-fn read(path: &Path) -> Result<ConfigFile, SettingsError> {
+/// The text of an error goes on with the key, on a line of its own.
+fn one_line(error: &toml::de::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn read(path: &Path) -> Result<Table, SettingsError> {
     let text = fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
         path: path.to_owned(),
         source,

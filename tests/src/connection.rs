@@ -62,10 +62,10 @@ impl Connection {
 
     /// Sends a request with its body, after which the connection is closed.
     pub fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) {
-        let mut head = format!(
-            "{method} {target} HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\n",
-            self.address.port()
-        );
+        let mut head = format!("{method} {target} HTTP/1.1\r\nconnection: close\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            head.push_str(&format!("host: localhost:{}\r\n", self.address.port()));
+        }
         if !body.is_empty() || method == "POST" {
             head.push_str(&format!("content-length: {}\r\n", body.len()));
         }

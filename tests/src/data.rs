@@ -11,7 +11,7 @@ use std::sync::{Arc, Once};
 use crate::{Harness, Outcome, Process};
 
 /// Variables of the environment that the harness reads: a test says all that matters itself.
-const VARIABLES: [&str; 17] = [
+const VARIABLES: [&str; 18] = [
     "DOCKER_CONFIG",
     "HARNESS_AGENT",
     "HARNESS_AGENT_KEY",
@@ -24,6 +24,7 @@ const VARIABLES: [&str; 17] = [
     "HARNESS_METRICS",
     "HARNESS_PLUGIN",
     "HARNESS_PORT",
+    "HARNESS_TENANT",
     "HARNESS_TLS_CERT",
     "HARNESS_TLS_KEY",
     "HARNESS_TRUSTED_PROXIES",

@@ -15,6 +15,8 @@ pub const COOKIE: &str = "tc_friend_session";
 #[derive(Debug)]
 pub struct Friend {
     address: SocketAddr,
+    /// The host that it asks for; the local one where nothing is said.
+    host: Option<String>,
     cookie: Mutex<Option<String>>,
 }
 
@@ -28,19 +30,30 @@ impl Friend {
     pub fn with_cookie(harness: &Harness, cookie: Option<String>) -> Self {
         Self {
             address: harness.address(),
+            host: None,
             cookie: Mutex::new(cookie),
+        }
+    }
+
+    /// The same browser, asking for another host.
+    pub fn asking_for(&self, host: &str) -> Self {
+        Self {
+            address: self.address,
+            host: Some(host.to_owned()),
+            cookie: Mutex::new(self.cookie()),
         }
     }
 
     /// The same browser, after the harness was started anew.
     pub fn at(&self, harness: &Harness) -> Self {
-        Self::with_cookie(harness, self.cookie())
+        self.at_address(harness.address())
     }
 
     /// The same browser, where the harness listens now.
     pub fn at_address(&self, address: SocketAddr) -> Self {
         Self {
             address,
+            host: self.host.clone(),
             cookie: Mutex::new(self.cookie()),
         }
     }
@@ -82,7 +95,8 @@ impl Friend {
         let mut connection = Connection::open(self.address)?;
         let cookie = self.cookie().map(|value| format!("theme=dark; {COOKIE}={value}"));
         let cookie = cookie.as_deref().map(|value| ("cookie", value));
-        let headers: Vec<(&str, &str)> = headers.iter().copied().chain(cookie).collect();
+        let host = self.host.as_deref().map(|host| ("host", host));
+        let headers: Vec<(&str, &str)> = headers.iter().copied().chain(cookie).chain(host).collect();
         connection.request(method, target, &headers, body);
         let incoming = connection.try_response()?;
         for (_, value) in incoming.headers.iter().filter(|(name, _)| name == "set-cookie") {

@@ -9,7 +9,7 @@ use crate::secrets::Searched;
 use crate::{Data, Friend, Invite, Lines, Outcome, Process};
 
 /// What the harness says when it serves.
-const READY: &str = "The chat is at ";
+const READY: [&str; 2] = ["The chat is at ", " served at "];
 
 /// Everything that it can say: what is searched for secrets should be all there is.
 const LOG: &str = "trace";
@@ -50,7 +50,7 @@ impl Harness {
 
     fn run(data: &Data, port: u16, command: Command) -> Self {
         let process = Process::start(command);
-        let ready = process.stdout.find(|line| line.starts_with(READY));
+        let ready = process.stdout.find(|line| READY.iter().any(|said| line.contains(said)));
         let ready = ready.unwrap_or_else(|| {
             process.stderr.end();
             panic!("the harness does not serve:\n{}", process.stderr.text())
@@ -141,6 +141,14 @@ impl Harness {
         let outcome = self.wait();
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         data
+    }
+
+    /// As [`Harness::stop`], and gives all that it has logged.
+    pub fn stop_and_log(self) -> String {
+        let log = self.log().clone();
+        self.stop();
+        log.end();
+        log.text()
     }
 
     /// Ends it on the spot and gives back its data.

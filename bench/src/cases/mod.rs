@@ -5,6 +5,7 @@ mod growth;
 mod processes;
 mod requests;
 mod streams;
+mod tenants;
 mod traffic;
 
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub(crate) struct Pace {
 pub(crate) const ROUNDS: u32 = 3;
 
 /// What can be chosen.
-pub(crate) const NAMES: [&str; 16] = [
+pub(crate) const NAMES: [&str; 17] = [
     "health",
     "page",
     "status",
@@ -42,6 +43,7 @@ pub(crate) const NAMES: [&str; 16] = [
     "memory",
     "size",
     "growth",
+    "tenants",
 ];
 
 /// Measures the chosen cases in their order; all where none is chosen.
@@ -88,6 +90,9 @@ pub(crate) async fn run(chosen: &[String], pace: Pace) -> anyhow::Result<Report>
     report.push(process);
     if is_chosen("growth") {
         report.push(growth::run(pace).await?);
+    }
+    if is_chosen("tenants") {
+        report.push(tenants::run(pace).await?);
     }
     Ok(report)
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
+use tracing::Instrument as _;
 
 use super::{Agent, Piece, Said, Turn, discreet};
 use crate::limits::{Limit, Limits};
@@ -372,7 +373,8 @@ impl AgentQueue {
                 history: Vec::new(),
                 hands: None,
             };
-            let task = tokio::spawn(asked_by.scope(answer(self.clone(), ticket, turn, Arc::clone(events))));
+            let answering = asked_by.scope(answer(self.clone(), ticket, turn, Arc::clone(events)));
+            let task = tokio::spawn(answering.in_current_span());
             if let Some(lane) = state.lanes.get_mut(&user_id) {
                 lane.running = Some((ticket, Some(task.abort_handle())));
             }

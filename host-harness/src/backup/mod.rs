@@ -14,7 +14,8 @@ use crate::engine::Engine;
 use crate::files;
 use crate::owner::{self, ClientError, Command};
 use crate::plugin::{CallError, Condition, verify_files};
-use crate::serve::{self, ServeError};
+use crate::programs::Programs;
+use crate::serve::ServeError;
 use crate::settings::Settings;
 
 mod archive;
@@ -153,8 +154,10 @@ fn unpack(file: &Path, scratch: &Scratch) -> Result<PathBuf, BackupError> {
 
 /// Has the plugin read a copy through.
 fn verify(settings: &Settings, copy: &Path) -> Result<(), BackupError> {
-    let engine = Arc::new(Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?);
-    let (program, _) = serve::program(settings, &engine, &settings.capabilities)?;
+    let engine = Arc::new(Engine::new(&settings.whole.cache()).map_err(ServeError::Engine)?);
+    let program = Programs::new(Arc::clone(&engine))
+        .load(settings, &settings.capabilities)?
+        .program;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

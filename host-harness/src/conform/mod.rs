@@ -26,7 +26,8 @@ pub use scenario::ScenarioError;
 use crate::capability::Capabilities;
 use crate::engine::Engine;
 use crate::plugin::LoadError;
-use crate::serve::{self, ServeError};
+use crate::programs::Programs;
+use crate::serve::ServeError;
 use crate::settings::Settings;
 use scenario::Scenario;
 use subject::Subject;
@@ -49,11 +50,10 @@ pub enum ConformError {
 pub async fn conform(settings: &Settings, scenario: Option<&Path>) -> Result<Report, ConformError> {
     let scenario = scenario.map(Scenario::read).transpose()?;
     let mut report = Report::default();
-    let engine = Engine::new(&settings.data.cache()).map_err(ServeError::Engine)?;
-    let engine = Arc::new(engine);
+    let engine = Arc::new(Engine::new(&settings.whole.cache()).map_err(ServeError::Engine)?);
     // All that a plugin may import is there, whatever this owner grants.
-    let program = match serve::program(settings, &engine, &Capabilities::default()) {
-        Ok((program, _)) => program,
+    let program = match Programs::new(Arc::clone(&engine)).load(settings, &Capabilities::default()) {
+        Ok(loaded) => loaded.program,
         Err(ServeError::Load {
             source: LoadError::Misfit(misfit),
             ..

@@ -20,7 +20,6 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, interval_at, timeout};
 
 use super::begun::Begun;
-use super::cache::Cache;
 use super::client_address::Proxies;
 use super::counts::Counts;
 use super::held::HeldBody;
@@ -28,9 +27,10 @@ use super::patience::Patient;
 use super::respond::{Left, Line, going_away, respond};
 use super::response::Content;
 use super::server::Phase;
+use super::site::Sites;
 use super::stream::{self, Form, Stream};
 use super::tls::{H2, Tls};
-use crate::plugin::PluginActor;
+use crate::limits::Limits;
 use crate::request_id::RequestId;
 
 /// Time between two pings of an HTTP/2 connection, and for the answer of each: below what routers forget a silent
@@ -49,8 +49,8 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What the connections of a server have in common.
 #[derive(Debug)]
 pub(super) struct Front {
-    pub(super) plugin: Arc<PluginActor>,
-    pub(super) cache: Arc<Cache>,
+    pub(super) sites: Arc<Sites>,
+    pub(super) limits: Limits,
     pub(super) proxies: Arc<Proxies>,
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) counts: Arc<Counts>,
@@ -125,7 +125,7 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     Step::new(async move {
-        let stream = Patient::new(stream, front.plugin.limits().write);
+        let stream = Patient::new(stream, front.limits.write);
         if let Some(tls) = front.tls.clone() {
             return secure(front, &tls, stream, peer).await;
         }
@@ -145,7 +145,7 @@ where
     I: AsyncRead + AsyncWrite + Unpin,
 {
     let begun = tokio::select! {
-        begun = timeout(front.plugin.limits().head, Begun::on(stream)) => begun,
+        begun = timeout(front.limits.head, Begun::on(stream)) => begun,
         () = front.closing() => return None,
     };
     match begun {
@@ -161,7 +161,7 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let shaken = tokio::select! {
-        shaken = timeout(front.plugin.limits().handshake, tls.accept(stream)) => shaken,
+        shaken = timeout(front.limits.handshake, tls.accept(stream)) => shaken,
         () = front.closing() => return None,
     };
     match shaken {
@@ -186,7 +186,7 @@ where
                 Some(Step::new(held.run(connection, rest, after)))
             }
             Left::Socket(head, socket, cut) => {
-                socket.run(connection, &head, rest, &front.plugin, &cut).await;
+                socket.run(connection, &head, rest, &cut).await;
                 None
             }
         }
@@ -210,7 +210,7 @@ where
                     return going_away();
                 }
                 let client = front.proxies.client(peer, request.headers());
-                respond(&front.plugin, &front.cache, request, client, &line).await
+                respond(&front.sites, request, client, &line).await
             };
             let (head, content) = front.answer(id, answering).await.into_parts();
             let left = match content {
@@ -229,7 +229,7 @@ where
             std::future::pending::<Result<_, Infallible>>().await
         }
     });
-    let limits = front.plugin.limits();
+    let limits = &front.limits;
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head)
@@ -259,7 +259,7 @@ where
     };
     let Some(left) = left else {
         if let Some(Left::Socket(_, socket, _)) = line.left() {
-            socket.closed(&front.plugin).await;
+            socket.closed().await;
         }
         return None;
     };
@@ -295,14 +295,14 @@ where
                     return going_away();
                 }
                 let client = front.proxies.client(peer, request.headers());
-                respond(&front.plugin, &front.cache, request, client, &line).await
+                respond(&front.sites, request, client, &line).await
             };
             let response = front.answer(id, answering).await;
             Ok::<_, Infallible>(response.map(|content| match content {
                 Content::Whole(body) => Either::Left(Full::new(body)),
                 Content::Stream(beginning, held) => {
                     let (alive, gone) = oneshot::channel();
-                    let patience = front.plugin.limits().write;
+                    let patience = front.limits.write;
                     tokio::spawn(end_unread(gone, line.cut, patience, unread, activity));
                     Either::Right(HeldBody::new(beginning, held, alive))
                 }
@@ -311,7 +311,7 @@ where
             }))
         }
     });
-    let limits = front.plugin.limits();
+    let limits = &front.limits;
     let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new())
         .max_concurrent_streams(u32::try_from(limits.streams_per_connection).unwrap_or(u32::MAX))

@@ -13,10 +13,12 @@ mod respond;
 mod response;
 mod server;
 mod shape;
+mod site;
 mod socket;
 mod stream;
 mod tls;
 
 pub use client_address::{ForwardedHeader, Proxies, network};
 pub use server::Server;
+pub use site::Site;
 pub use tls::{Tls, TlsError, TlsFiles};

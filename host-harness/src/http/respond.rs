@@ -5,21 +5,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, LOCATION};
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Notify;
 
-use super::cache::Cache;
 use super::carrier::Carrier;
 use super::response::{self, Content};
 use super::shape;
+use super::site::{Site, Sites};
 use super::socket::{self, Socket};
 use super::stream::Stream;
 use crate::limits::Limits;
-use crate::plugin::{self, CallError, HttpAnswer, PluginActor};
+use crate::plugin::{self, CallError, HttpAnswer};
 use crate::push::{End, Held};
+use crate::tenants::{NoVisit, RETRY_AFTER};
 
 /// What the requests on a connection share, of which one follows another; on one of HTTP/2 each has its own.
 #[derive(Debug, Default)]
@@ -53,8 +54,7 @@ impl Line {
 
 /// Answers a request.
 pub(super) async fn respond(
-    plugin: &Arc<PluginActor>,
-    cache: &Cache,
+    sites: &Sites,
     request: Request<Incoming>,
     client: IpAddr,
     line: &Line,
@@ -65,6 +65,18 @@ pub(super) async fn respond(
         Ok(request) => request,
         Err(sentence) => return unread(response::error(StatusCode::BAD_REQUEST, sentence, None), version),
     };
+    match sites {
+        Sites::One(site) => ask(site, request, client, line).await,
+        Sites::Many(tenants) => match tenants.visit(request).await {
+            Ok((tenant, request)) => tenant.tell(ask(tenant.site(), request, client, line)).await,
+            Err(why) => unread(nobody(&why), version),
+        },
+    }
+}
+
+/// Has a request answered by the plugin whose it is.
+async fn ask(site: &Site, request: Request<Incoming>, client: IpAddr, line: &Line) -> Response<Content> {
+    let Site { plugin, cache } = site;
     if socket::is_handshake(&request) {
         return socket::shake_hands(plugin, request, client, line).await;
     }
@@ -132,6 +144,23 @@ fn unread(mut response: Response<Content>, version: Version) -> Response<Content
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// The answer to a request that is for no plugin that answers.
+fn nobody(why: &NoVisit) -> Response<Content> {
+    if let NoVisit::Elsewhere(target) = why
+        && let Ok(location) = HeaderValue::from_str(target)
+    {
+        let mut redirect = response::error(StatusCode::PERMANENT_REDIRECT, &why.to_string(), None);
+        redirect.headers_mut().insert(LOCATION, location);
+        return redirect;
+    }
+    let (status, retry_after) = match why {
+        NoVisit::Nowhere | NoVisit::Elsewhere(_) => (StatusCode::NOT_FOUND, None),
+        NoVisit::Suspended => (StatusCode::SERVICE_UNAVAILABLE, None),
+        NoVisit::Down => (StatusCode::SERVICE_UNAVAILABLE, Some(RETRY_AFTER)),
+    };
+    response::error(status, &why.to_string(), retry_after)
 }
 
 /// What is said to a new request while the harness ends.

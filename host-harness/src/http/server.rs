@@ -10,14 +10,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::cache::Cache;
 use super::client_address::Proxies;
 use super::connection::{self, Front};
 use super::counts::Counts;
 use super::places::{Place, Places};
+use super::site::{Site, Sites};
 use super::tls::Tls;
 use crate::descriptors;
+use crate::limits::Limits;
 use crate::plugin::PluginActor;
+use crate::tenants::Tenants;
 
 /// Pause after a failure to accept, such as too many open files: others may close some meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -33,13 +35,13 @@ pub(super) enum Phase {
     Closing,
 }
 
-/// The web side of one plugin.
+/// The web side of one plugin, or of many.
 #[derive(Debug)]
 pub struct Server {
-    plugin: Arc<PluginActor>,
+    sites: Arc<Sites>,
+    limits: Limits,
     proxies: Arc<Proxies>,
     tls: Option<Arc<Tls>>,
-    cache: Arc<Cache>,
     places: Places,
     counts: Arc<Counts>,
     phase: watch::Sender<Phase>,
@@ -49,15 +51,23 @@ impl Server {
     /// A server that takes requests for a plugin, behind some proxies or none, once [`Server::run`] is called. The
     /// process gets as many descriptors as the connections need, if it may have them.
     pub fn new(plugin: Arc<PluginActor>, proxies: Proxies, tls: Option<Tls>) -> Self {
-        let limits = plugin.limits();
+        let limits = plugin.limits().clone();
+        Self::of(Sites::One(Arc::new(Site::new(plugin))), limits, proxies, tls)
+    }
+
+    /// As [`Server::new`], for many plugins. `limits` bounds the connections, which may have requests for any of them.
+    pub(crate) fn of_tenants(tenants: Arc<Tenants>, limits: Limits, proxies: Proxies, tls: Option<Tls>) -> Self {
+        Self::of(Sites::Many(tenants), limits, proxies, tls)
+    }
+
+    fn of(sites: Sites, limits: Limits, proxies: Proxies, tls: Option<Tls>) -> Self {
         let most = descriptors::connections(limits.connections);
         let places = Places::new(most, limits.connections_per_address);
-        let cache = Arc::new(Cache::new(limits));
         Self {
-            plugin,
+            sites: Arc::new(sites),
+            limits,
             proxies: Arc::new(proxies),
             tls: tls.map(Arc::new),
-            cache,
             places,
             counts: Arc::default(),
             phase: watch::Sender::new(Phase::Serving),
@@ -95,8 +105,8 @@ impl Server {
 
     fn front(&self) -> Arc<Front> {
         Arc::new(Front {
-            plugin: Arc::clone(&self.plugin),
-            cache: Arc::clone(&self.cache),
+            sites: Arc::clone(&self.sites),
+            limits: self.limits.clone(),
             proxies: Arc::clone(&self.proxies),
             tls: self.tls.clone(),
             counts: Arc::clone(&self.counts),

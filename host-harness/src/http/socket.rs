@@ -41,6 +41,7 @@ static LAST_CONNECTION: AtomicU64 = AtomicU64::new(0);
 /// An accepted WebSocket.
 #[derive(Debug)]
 pub(super) struct Socket {
+    plugin: Arc<PluginActor>,
     accepted: Box<Accepted>,
     messages: Vec<String>,
     held: Held,
@@ -83,6 +84,7 @@ pub(super) async fn shake_hands(
     match Carrier::default().carry(opening).await {
         Ok(SocketAnswer::Accepted(messages, held, accepted)) => {
             let socket = Socket {
+                plugin: Arc::clone(plugin),
                 accepted,
                 messages,
                 held,
@@ -118,7 +120,7 @@ fn switching(accept: HeaderValue, socket: Socket) -> Response<Content> {
 
 impl Socket {
     /// Writes the head of the answer and holds the WebSocket until either side ends it or it is cut.
-    pub(super) async fn run<S>(mut self, stream: S, head: &[u8], came: Bytes, plugin: &Arc<PluginActor>, cut: &Notify)
+    pub(super) async fn run<S>(mut self, stream: S, head: &[u8], came: Bytes, cut: &Notify)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -126,20 +128,20 @@ impl Socket {
             // Looked at first: nothing is cut in the middle of a call, which is not to be given up for one that was before.
             biased;
             () = cut.notified() => {}
-            () = self.hold(stream, head, came, plugin) => {}
+            () = self.hold(stream, head, came) => {}
         }
-        self.closed(plugin).await;
+        self.closed().await;
     }
 
     /// Tells the plugin that it is gone.
-    pub(super) async fn closed(self, plugin: &Arc<PluginActor>) {
-        let closing = RequestId::new().scope(plugin.socket_closed(*self.accepted));
+    pub(super) async fn closed(self) {
+        let closing = RequestId::new().scope(self.plugin.socket_closed(*self.accepted));
         if let Err(error) = closing.await {
             tracing::debug!(%error, "saying that a socket is gone");
         }
     }
 
-    async fn hold<S>(&mut self, mut stream: S, head: &[u8], came: Bytes, plugin: &Arc<PluginActor>)
+    async fn hold<S>(&mut self, mut stream: S, head: &[u8], came: Bytes)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -150,12 +152,12 @@ impl Socket {
         if let Err(error) = shaken.await {
             return tracing::debug!(%error, "a socket's handshake");
         }
-        let bytes = plugin.limits().body_bytes;
+        let bytes = self.plugin.limits().body_bytes;
         let config = WebSocketConfig::default()
             .max_message_size(Some(bytes))
             .max_frame_size(Some(bytes));
         let mut socket = WebSocketStream::from_partially_read(stream, came.into(), Role::Server, Some(config)).await;
-        let end = match self.talk(&mut socket, plugin).await {
+        let end = match self.talk(&mut socket).await {
             Ok(end) => end,
             Err(error) => return tracing::debug!(%error, "a socket"),
         };
@@ -173,14 +175,14 @@ impl Socket {
     }
 
     /// Carries messages both ways. An error means that the client has gone or broke the protocol.
-    async fn talk<S>(&mut self, socket: &mut WebSocketStream<S>, plugin: &Arc<PluginActor>) -> Result<Reason, Error>
+    async fn talk<S>(&mut self, socket: &mut WebSocketStream<S>) -> Result<Reason, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         for message in self.messages.drain(..) {
             socket.send(Message::text(message)).await?;
         }
-        let (held, accepted) = (&self.held, &mut self.accepted);
+        let (plugin, held, accepted) = (&self.plugin, &self.held, &mut self.accepted);
         let keep_alive = held.hold().keep_alive.clone();
         let every = keep_alive
             .as_ref()

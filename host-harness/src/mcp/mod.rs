@@ -18,7 +18,7 @@ use crate::settings::Settings;
 mod http;
 mod stdio;
 
-pub use self::http::{McpServer, McpServerError};
+pub use self::http::{Keys, McpServer, McpServerError};
 pub use self::stdio::{StdioError, stdio};
 
 /// End of the names of tools that only look.

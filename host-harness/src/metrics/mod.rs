@@ -21,6 +21,7 @@ use crate::data_dir::DataDir;
 use crate::http::Server;
 use crate::owner_http::{self, Answer};
 use crate::plugin::{Health, PluginActor};
+use crate::tenants::Tenants;
 
 mod count;
 mod page;
@@ -30,10 +31,19 @@ pub(crate) use count::{Counter, Durations, Histogram};
 /// Before the names of all metrics.
 const PREFIX: &str = "host_harness";
 
+/// Whose plugins are watched.
+#[derive(Debug, Clone)]
+pub(crate) enum Of {
+    /// The one owner's.
+    One(Arc<PluginActor>),
+    /// Those of many.
+    Many(Arc<Tenants>),
+}
+
 /// What the metrics are of.
 #[derive(Debug, Clone)]
 pub(crate) struct Watched {
-    pub(crate) plugin: Arc<PluginActor>,
+    pub(crate) of: Of,
     pub(crate) server: Arc<Server>,
     pub(crate) data: DataDir,
     pub(crate) since: SystemTime,
@@ -125,10 +135,16 @@ fn answer(watched: &Watched, token: Option<&str>, request: &Request<Incoming>) -
 
 /// Why no new request is answered; none when they are.
 fn unready(watched: &Watched) -> Option<&'static str> {
-    match watched.plugin.health() {
-        _ if watched.server.is_closing() => Some("stopping"),
-        Health::Running => None,
-        health => Some(health.word()),
+    if watched.server.is_closing() {
+        return Some("stopping");
+    }
+    match &watched.of {
+        // A tenant is started when it is called.
+        Of::Many(_) => None,
+        Of::One(plugin) => match plugin.health() {
+            Health::Running => None,
+            health => Some(health.word()),
+        },
     }
 }
 

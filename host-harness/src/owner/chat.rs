@@ -203,8 +203,11 @@ impl Chat<'_> {
 async fn start(settings: &Settings, message: String) -> Result<Running, ClientError> {
     let (sender, happenings) = mpsc::channel(1);
     let (consent, consents) = mpsc::channel(1);
-    let task = match UnixStream::connect(settings.data.owner_socket()).await {
-        Ok(stream) => tokio::spawn(ask_running(stream, message, sender, consents)),
+    let task = match UnixStream::connect(settings.whole.owner_socket()).await {
+        Ok(stream) => {
+            let request = Request::Chat(message).with(settings);
+            tokio::spawn(ask_running(stream, request, sender, consents))
+        }
         Err(_) => {
             let lock = settings.data.lock().map_err(ServeError::from)?;
             tokio::spawn(by_itself(settings.clone(), lock, message, sender, consents))
@@ -219,12 +222,12 @@ async fn start(settings: &Settings, message: String) -> Result<Running, ClientEr
 
 async fn ask_running(
     stream: UnixStream,
-    message: String,
+    request: Request,
     happenings: mpsc::Sender<Happening>,
     consents: mpsc::Receiver<bool>,
 ) {
     let failed = tokio::select! {
-        relayed = relay(stream, message, &happenings, consents) => match relayed {
+        relayed = relay(stream, &request, &happenings, consents) => match relayed {
             Ok(()) => return,
             Err(error) => format!("asking the running harness: {error}"),
         },
@@ -236,12 +239,12 @@ async fn ask_running(
 
 async fn relay(
     mut stream: UnixStream,
-    message: String,
+    request: &Request,
     happenings: &mpsc::Sender<Happening>,
     mut consents: mpsc::Receiver<bool>,
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
-    let mut line = serde_json::to_vec(&Request::Chat(message))?;
+    let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     writer.write_all(&line).await?;
     let mut lines = BufReader::new(reader).lines();

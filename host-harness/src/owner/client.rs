@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::desk::Request;
@@ -10,6 +11,7 @@ use super::{Answer, Command, CommandError, Status};
 use crate::data_dir::DataDirError;
 use crate::serve::{Host, ServeError};
 use crate::settings::Settings;
+use crate::tenants::Name;
 
 /// Why a command has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,9 @@ pub enum ClientError {
     /// The running harness said something else.
     #[error("the running harness is of another version: restart it")]
     OtherVersion(#[from] serde_json::Error),
+    /// The running harness does not say.
+    #[error("{0}")]
+    Refused(String),
     /// Nothing runs, and the plugin cannot be loaded.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -30,8 +35,8 @@ pub enum ClientError {
 /// # Errors
 /// When neither the running harness nor the plugin itself can be asked.
 pub fn ask(settings: &Settings, command: Command) -> Result<Answer, ClientError> {
-    match UnixStream::connect(settings.data.owner_socket()) {
-        Ok(stream) => ask_running(stream, &Request::Command(command)),
+    match UnixStream::connect(settings.whole.owner_socket()) {
+        Ok(stream) => ask_running(stream, &Request::Command(command).with(settings)),
         Err(_) => match settings.data.lock() {
             Ok(_lock) if command.needs_harness() => Ok(Err(
                 "nothing runs on this data directory: the next start loads what is configured".to_owned(),
@@ -49,11 +54,34 @@ pub fn ask(settings: &Settings, command: Command) -> Result<Answer, ClientError>
 /// # Errors
 /// When one runs and does not say.
 pub fn status(settings: &Settings) -> Result<Option<Status>, ClientError> {
-    match UnixStream::connect(settings.data.owner_socket()) {
-        Ok(stream) => ask_running(stream, &Request::Status).map(Some),
+    match UnixStream::connect(settings.whole.owner_socket()) {
+        Ok(stream) => match ask_running(stream, &Request::Status.with(settings))? {
+            Said::Status(status) => Ok(Some(*status)),
+            Said::Refusal(Err(sentence)) => Err(ClientError::Refused(sentence)),
+            Said::Refusal(Ok(_)) => Ok(None),
+        },
         // One that is just starting or ending has the data and no socket.
         Err(_) => Ok(settings.data.lock().map(|_lock| None).map_err(ServeError::from)?),
     }
+}
+
+/// Has the running harness, if one runs, look at a tenant's directory anew.
+///
+/// # Errors
+/// When one runs and cannot serve the tenant, or does not say.
+pub fn look(settings: &Settings, tenant: &Name) -> Result<Answer, ClientError> {
+    match UnixStream::connect(settings.whole.owner_socket()) {
+        Ok(stream) => ask_running(stream, &Request::Look(tenant.to_string())),
+        Err(_) => Ok(Ok(String::new())),
+    }
+}
+
+/// What a request for the status is answered with.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Status(Box<Status>),
+    Refusal(Answer),
 }
 
 fn ask_running<A: DeserializeOwned>(mut stream: UnixStream, request: &Request) -> Result<A, ClientError> {

@@ -26,9 +26,9 @@ mod tools;
 mod turn;
 
 pub use chat::{ChatEnd, ChatError, chat};
-pub use client::{ClientError, ask, status};
+pub use client::{ClientError, ask, look, status};
 pub use conversation::{Conversation, ConversationError};
-pub use desk::Desk;
+pub use desk::{Desk, Desks};
 pub use hands::Hands;
 pub use server::{OwnerServer, OwnerServerError};
 pub use status::{Status, Turns};
@@ -111,7 +111,7 @@ impl Command {
     /// # Errors
     /// When it cannot be fetched.
     pub fn reload(source: Option<&Source>, settings: &Settings) -> Result<Self, SourceError> {
-        let file = |source: &Source| source.file(&settings.data.components(), &settings.logins);
+        let file = |source: &Source| source.file(&settings.whole.components(), &settings.logins);
         Ok(Self::Reload {
             // The harness may have been started elsewhere, so this is a whole path.
             file: source.map(file).transpose()?,

@@ -5,7 +5,6 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,7 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use super::desk::Request;
-use super::{Answer, Desk, Status};
+use super::{Answer, Desk, Desks, Happening, Status};
 use crate::request_id::RequestId;
 
 /// Bytes of a command: a message of 64 KiB with every character escaped.
@@ -65,10 +64,10 @@ impl OwnerServer {
     }
 
     /// Takes requests, for ever.
-    pub async fn run(&self, desk: Arc<Desk>) {
+    pub async fn run(&self, desks: Desks) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, _)) => drop(tokio::spawn(serve(Arc::clone(&desk), stream))),
+                Ok((stream, _)) => drop(tokio::spawn(serve(desks.clone(), stream))),
                 Err(error) => {
                     tracing::warn!(%error, "accepting an owner's command");
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -85,24 +84,51 @@ impl Drop for OwnerServer {
     }
 }
 
-async fn serve(desk: Arc<Desk>, mut stream: UnixStream) {
+async fn serve(desks: Desks, mut stream: UnixStream) {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(COMMAND_BYTES));
-    let refusal = match tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await {
-        Ok(Ok(_)) => match serde_json::from_str::<Request>(&line) {
-            Ok(Request::Chat(message)) => return chat(&desk, message, reader, writer).await,
-            Ok(Request::Status) => return drop(write(&mut writer, &Status::of(&desk)).await),
-            Ok(Request::Command(command)) => {
-                return drop(write(&mut writer, &command.run(&desk.plugin).await).await);
-            }
-            Err(error) => format!("this is no command of this version: {error}"),
-        },
-        Ok(Err(error)) => format!("the command cannot be read: {error}"),
-        Err(_) => "the command did not arrive".to_owned(),
+    let request = match tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await {
+        Ok(Ok(_)) => serde_json::from_str::<Request>(&line)
+            .map_err(|error| format!("this is no command of this version: {error}")),
+        Ok(Err(error)) => Err(format!("the command cannot be read: {error}")),
+        Err(_) => Err("the command did not arrive".to_owned()),
     };
     // An owner who has gone does not want the answer.
-    let _ = write(&mut writer, &Answer::Err(refusal)).await;
+    let _ = match request {
+        Ok(request) => match desks.answer(&request).await {
+            Some(answer) => write(&mut writer, &answer).await,
+            None => {
+                let is_chat = request.is_chat();
+                match desks.seat(request).await {
+                    Ok((seat, request)) => seat.tell(at(seat.desk(), request, reader, writer)).await,
+                    Err(why) if is_chat => write(&mut writer, &Happening::Failed(why)).await,
+                    Err(why) => write(&mut writer, &Answer::Err(why)).await,
+                }
+            }
+        },
+        Err(refusal) => write(&mut writer, &Answer::Err(refusal)).await,
+    };
+}
+
+/// Answers a request at the desk that it is for.
+async fn at(
+    desk: &Desk,
+    request: Request,
+    reader: impl AsyncBufRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    match request {
+        Request::Chat(message) => {
+            chat(desk, message, reader, writer).await;
+            Ok(())
+        }
+        Request::Status => write(&mut writer, &Status::of(desk)).await,
+        Request::Command(command) => write(&mut writer, &command.run(&desk.plugin).await).await,
+        Request::Of(..) | Request::Look(_) => {
+            write(&mut writer, &Answer::Err("nobody is below a tenant".to_owned())).await
+        }
+    }
 }
 
 /// Writes what happens as it happens; what comes back are consents. The turn ends when the connection does.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use super::{Answer, Command, Urgency};
 use crate::plugin::{CallError, ChannelError, PluginActor};
@@ -112,7 +113,7 @@ impl OwnerTools {
             }
         };
         // A call of the plugin that is given up in the middle costs its instance.
-        let called = tokio::spawn(RequestId::current_or_new().scope(call)).await;
+        let called = tokio::spawn(RequestId::current_or_new().scope(call).in_current_span()).await;
         called.unwrap_or_else(|_| Err("the tool failed in the middle".to_owned()))
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
+use tracing::Instrument as _;
 use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings::Plugin;
@@ -26,6 +27,7 @@ use crate::engine::Engine;
 use crate::limits::{Limit, Limits, Rates};
 use crate::push::PushHub;
 use crate::request_id::RequestId;
+use crate::turns::Share;
 use crate::web_push::{Delivery, WebPush};
 
 use super::bindings::exports::tinyclaw::plugin::channel;
@@ -35,10 +37,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Longest such pause: an owner who has mended the cause should not have to wait for it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// Time for which a call has the thread to itself. It ends long before; one that does not lets others take turns from
-/// then on, until its own time is over.
-const ALONE: Duration = Duration::from_millis(100);
 
 /// One plugin.
 pub struct PluginActor {
@@ -55,7 +53,8 @@ pub struct PluginActor {
     waiting: Semaphore,
     lost: Notify,
     pub(super) counts: Arc<Counts>,
-    health: watch::Sender<Health>,
+    pub(super) share: Arc<Share>,
+    pub(super) health: watch::Sender<Health>,
 }
 
 impl std::fmt::Debug for PluginActor {
@@ -98,6 +97,7 @@ impl PluginActor {
             waiting,
             lost: Notify::new(),
             counts: Arc::default(),
+            share: Arc::default(),
             health: watch::Sender::default(),
         })
     }
@@ -252,6 +252,7 @@ impl PluginActor {
             CallError::Saturated
         })?;
         self.limits.note(Limit::waiting_calls, self.waiting_calls());
+        self.engine.turns().wait_for(&self.share).await;
         self.call(kind, make, settle).await
     }
 
@@ -314,7 +315,7 @@ impl PluginActor {
             && let Some((making, task)) = running.store.data_mut().syncs.begin()
         {
             syncing.making = Some(Arc::clone(&making));
-            tokio::spawn(synced(Arc::clone(self), making, task));
+            tokio::spawn(synced(Arc::clone(self), making, task).in_current_span());
             return Ok(());
         }
         self.finish_syncing(&mut slot)
@@ -401,6 +402,11 @@ impl PluginActor {
         if slot.running.is_some() {
             return Ok(());
         }
+        if slot.retired {
+            return Err(CallError::Down {
+                retry_after: FIRST_PAUSE,
+            });
+        }
         let now = Instant::now();
         if let Some(wait) = slot.not_before.and_then(|at| at.checked_duration_since(now)) {
             return Err(CallError::Down { retry_after: wait });
@@ -465,13 +471,19 @@ impl PluginActor {
         store.limiter(|state| &mut state.bounds);
         store.set_hostcall_fuel(self.limits.hostcall_bytes);
         let engine = Arc::clone(&self.engine);
-        store.epoch_deadline_callback(move |_| {
+        store.epoch_deadline_callback(move |store| {
             tracing::trace!("a call lets others take their turns");
             let turn = engine.deadline_ticks(Duration::ZERO);
-            Ok(UpdateDeadline::YieldCustom(turn, Box::pin(tokio::task::yield_now())))
+            let others = engine.turns().others(&store.data().share);
+            Ok(UpdateDeadline::YieldCustom(turn, Box::pin(others)))
         });
-        store.set_epoch_deadline(self.engine.deadline_ticks(ALONE));
+        self.begin_turn(&mut store);
         Ok(store)
+    }
+
+    /// Gives what is called next its thread to itself, for a moment.
+    fn begin_turn(&self, store: &mut Store<State>) {
+        store.set_epoch_deadline(self.engine.deadline_ticks(self.engine.turns().alone()));
     }
 
     fn time(&self, limit: Limit) -> Duration {
@@ -506,9 +518,11 @@ impl PluginActor {
         };
         let limit = kind.limit();
         running.entered = true;
-        running.store.set_epoch_deadline(self.engine.deadline_ticks(ALONE));
+        let _in_progress = self.share.begin();
+        self.begin_turn(&mut running.store);
         running.store.set_hostcall_fuel(self.limits.hostcall_bytes);
         let begun = Instant::now();
+        slot.used = begun;
         let call = Call {
             plugin: &running.plugin,
             store: &mut running.store,
@@ -516,6 +530,7 @@ impl PluginActor {
         // One that computes is looked at when it lets others take their turns, one that waits at any time.
         let returned = tokio::time::timeout(self.time(limit), make(call)).await;
         let lasted = begun.elapsed();
+        self.engine.turns().ended(&self.share, lasted);
         self.limits.note_time(limit, lasted);
         if let Some(calls) = self.counts.calls(kind) {
             calls.count(lasted);

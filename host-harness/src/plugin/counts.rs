@@ -139,6 +139,11 @@ impl Counts {
         self.calls.get(kind as usize)
     }
 
+    /// Calls of every kind.
+    pub(crate) fn all_calls(&self) -> u64 {
+        self.calls.iter().map(|calls| calls.read().count).sum()
+    }
+
     pub(crate) fn lost(&self, cause: Cause) -> u64 {
         self.lost.get(cause as usize).map_or(0, Counter::get)
     }

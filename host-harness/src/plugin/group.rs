@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use super::CallError;
 use super::actor::PluginActor;
@@ -83,7 +84,7 @@ impl Group {
 
 /// Commits the group when nobody is left who could join it now. A call on its own is committed at once.
 pub(super) fn commit_soon(plugin: &Arc<PluginActor>) {
-    tokio::spawn(commit_when_complete(Arc::clone(plugin)));
+    tokio::spawn(commit_when_complete(Arc::clone(plugin)).in_current_span());
 }
 
 async fn commit_when_complete(plugin: Arc<PluginActor>) {

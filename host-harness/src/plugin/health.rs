@@ -21,6 +21,8 @@ pub enum Health {
     Starting,
     /// It answers.
     Running,
+    /// It has had nothing to do for a while; the next call starts an instance.
+    Asleep,
     /// Its instance was lost, and another is started soon.
     Paused {
         /// When, in Unix milliseconds.
@@ -41,7 +43,7 @@ pub enum Health {
 
 impl Health {
     /// Every state in a word.
-    pub(crate) const WORDS: [&str; 5] = ["stopped", "starting", "running", "paused", "degraded"];
+    pub(crate) const WORDS: [&str; 6] = ["stopped", "starting", "running", "asleep", "paused", "degraded"];
 
     /// The state in a word.
     pub(crate) fn word(&self) -> &'static str {
@@ -49,6 +51,7 @@ impl Health {
             Self::Stopped => "stopped",
             Self::Starting => "starting",
             Self::Running => "running",
+            Self::Asleep => "asleep",
             Self::Paused { .. } => "paused",
             Self::Degraded { .. } => "degraded",
         }
@@ -102,6 +105,7 @@ impl std::fmt::Display for Health {
             Self::Stopped => f.write_str("stopped"),
             Self::Starting => f.write_str("starting"),
             Self::Running => f.write_str("running"),
+            Self::Asleep => f.write_str("asleep until it is called"),
             Self::Paused { reason, .. } => write!(f, "started again soon, after it was lost: {reason}"),
             Self::Degraded { reason, .. } => write!(f, "degraded, it fails again and again: {reason}"),
         }

@@ -23,6 +23,7 @@ use super::{Instance, Response};
 use crate::agent::{AgentQueue, Notes};
 use crate::limits::{Limit, Limits, Rates};
 use crate::push::{PushHub, Reason};
+use crate::turns::Share;
 use crate::web_push::{Delivery, Subscription, Terms, Urgency, WebPush};
 
 /// Bytes of a user id; ours are at most 39.
@@ -62,6 +63,8 @@ pub(crate) struct State {
     queue: AgentQueue,
     web_push: Option<Arc<WebPush>>,
     pub(super) effects: Effects,
+    /// What its calls use of the threads.
+    pub(super) share: Arc<Share>,
     /// Whether what a call changes may be made lasting with what others change.
     pub(super) may_wait: bool,
     /// A call has left something open that is to be made lasting.
@@ -99,6 +102,7 @@ impl State {
             queue: plugin.queue.clone(),
             web_push: grants.web_push.clone(),
             effects: Effects::default(),
+            share: Arc::clone(&plugin.share),
             may_wait: false,
             is_open: false,
             syncs: Syncs::default(),

@@ -24,6 +24,7 @@ mod memory;
 mod no_requests;
 mod probe;
 mod program;
+mod rest;
 mod slot;
 mod standard_door;
 mod syncs;

@@ -55,6 +55,11 @@ impl Program {
         self.file.as_deref()
     }
 
+    /// The same program, as it was read from another file.
+    pub(crate) fn read_from(self, file: Option<PathBuf>) -> Self {
+        Self { file, ..self }
+    }
+
     /// Where its machine code came from.
     pub fn cache_use(&self) -> CacheUse {
         self.cache_use

@@ -39,6 +39,10 @@ pub(super) struct Slot {
     pub(super) strikes: u32,
     /// When another may be started, where that has failed of late.
     pub(super) not_before: Option<Instant>,
+    /// No instance is started any more: another has the files.
+    pub(super) retired: bool,
+    /// When the last call began.
+    pub(super) used: Instant,
 }
 
 impl std::fmt::Debug for Slot {
@@ -65,6 +69,8 @@ impl Slot {
             started: false,
             strikes: 0,
             not_before: None,
+            retired: false,
+            used: Instant::now(),
         }
     }
 
@@ -85,6 +91,11 @@ impl Slot {
         if let Some(running) = &mut self.running {
             running.store.data_mut().may_wait = may_wait;
         }
+    }
+
+    /// Whether nothing was asked for this time, and nothing waits to be made lasting.
+    pub(super) fn is_idle(&self, time: Duration) -> bool {
+        self.group.len() == 0 && self.syncing.is_none() && self.used.elapsed() >= time
     }
 
     /// Whether a call has left something open.

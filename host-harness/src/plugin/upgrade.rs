@@ -219,7 +219,7 @@ impl PluginActor {
     }
 
     /// Stops the instance as it is. Nobody is told: its connections and messages are the next one's.
-    async fn halt(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
+    pub(super) async fn halt(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
         self.ensure_running(slot).await?;
         self.make_lasting(slot).await?;
         let (stopped, _untold) = self

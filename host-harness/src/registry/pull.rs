@@ -40,9 +40,9 @@ pub(super) struct Pull<'a> {
 
 impl<'a> Pull<'a> {
     pub(super) fn from(reference: &'a Reference, logins: &'a Logins) -> Result<Self, FetchError> {
-        crate::crypto::choose();
         let may_be_local = reference.is_local();
-        let mut client = Client::builder()
+        let mut client = crate::crypto::client()
+            .map_err(|error| FetchError::Unreachable(error.to_string()))?
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
             .redirect(Policy::custom(move |attempt| redirected(attempt, may_be_local)));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, StatusCode, header};
+use tracing::Instrument as _;
 
 use super::address::Refusal;
 use super::message::{self, NoMessage};
@@ -50,15 +51,15 @@ impl WebPush {
             earlier.not_before
         });
         let sender = Arc::clone(self);
-        let task = tokio::spawn(async move {
+        let delivering = async move {
             let endpoint = delivery.endpoint.clone();
             let is_gone = sender.deliver(delivery, not_before).await;
             sender.waiting().remove(&endpoint);
             if is_gone {
                 gone(endpoint).await;
             }
-        });
-        let task = task.abort_handle();
+        };
+        let task = tokio::spawn(delivering.in_current_span()).abort_handle();
         waiting.insert(endpoint, Waiting { task, not_before });
     }
 

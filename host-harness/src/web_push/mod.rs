@@ -148,9 +148,9 @@ impl WebPush {
     /// # Errors
     /// When the system's certificates cannot be used.
     pub fn new(secret: &[u8], contact: Option<String>, allowed: Vec<SocketAddr>) -> Result<Self, WebPushError> {
-        crate::crypto::choose();
         let identity = Identity::new(secret, contact).ok_or_else(|| WebPushError("no key".to_owned()))?;
-        let client = Client::builder()
+        let client = crate::crypto::client()
+            .map_err(|error| WebPushError(error.to_string()))?
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .dns_resolver(Arc::new(PublicResolver))
@@ -200,6 +200,11 @@ impl WebPush {
     /// Whether there is place for so many more.
     pub(crate) fn has_place(&self, more: usize) -> bool {
         self.waiting().len().saturating_add(more) <= MAX_WAITING
+    }
+
+    /// Whether nothing is on its way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting().is_empty()
     }
 
     /// Gives up what was to be sent to an endpoint and has not been.

@@ -37,8 +37,8 @@ impl Server {
     /// # Errors
     /// When this machine has no roots of trust, or its TLS cannot be set up.
     pub(super) fn new(endpoint: Endpoint, key: Option<Key>) -> Result<Self, AgentError> {
-        crate::crypto::choose();
-        let client = Client::builder()
+        let client = crate::crypto::client()
+            .map_err(|error| AgentError(error.to_string()))?
             .connect_timeout(CONNECT)
             .redirect(reqwest::redirect::Policy::none())
             .build()

@@ -35,8 +35,8 @@ pub(super) enum Next {
 impl Client {
     /// A browser that knows nothing yet.
     pub(super) fn of(address: SocketAddr) -> Result<Self, String> {
-        crate::crypto::choose();
-        let http = reqwest::Client::builder()
+        let http = crate::crypto::client()
+            .map_err(|error| error.to_string())?
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()

@@ -1,0 +1,47 @@
+//! Lets a plugin sleep that nobody needs: its instance stops, and the next call starts another. Held connections stay.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::actor::PluginActor;
+use super::health::Health;
+
+impl PluginActor {
+    /// Stops the instance if nobody has called it for this time and its agent has nothing to do; says whether none is left.
+    /// Does not wait for a call that runs.
+    pub async fn rest(self: &Arc<Self>, idle: Duration) -> bool {
+        let Ok(mut slot) = self.slot.try_lock() else {
+            return false;
+        };
+        if !slot.started || self.queue.depth() != (0, 0) || !slot.is_idle(idle) {
+            return false;
+        }
+        if slot.running.is_none() {
+            return true;
+        }
+        match self.halt(&mut slot).await {
+            Ok(()) => {
+                self.health.send_replace(Health::Asleep);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the plugin does not stop as it should before it sleeps");
+                false
+            }
+        }
+    }
+
+    /// Starts no instance any more, if none is there; says so.
+    pub fn retire(&self) -> bool {
+        let Ok(mut slot) = self.slot.try_lock() else {
+            return false;
+        };
+        slot.retired = slot.running.is_none();
+        slot.retired
+    }
+
+    /// Whether it could be dropped while it sleeps: nobody listens, and no browser is about to be woken.
+    pub fn is_alone(&self) -> bool {
+        self.hub.held() == 0 && self.web_push().is_none_or(crate::web_push::WebPush::is_idle)
+    }
+}
