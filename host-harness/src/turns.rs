@@ -23,9 +23,9 @@ const ALONE_AMONG_MANY: Duration = Duration::ZERO;
 /// Turns that others have before a call pauses for them: a plugin that starts is not done within a tick or two.
 const TURNS_BEFORE_PAUSES: u32 = 4;
 
-/// Bounds of the pauses of a call beyond its moment. With the longest it has a hundredth of a thread.
+/// Bounds of the pauses of a call beyond its moment. With the longest it has a twentieth of a thread.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(190);
+const LONGEST_PAUSE: Duration = Duration::from_millis(40);
 
 /// How much more threads there would have to be for all who are called to have what is theirs all the time: what nobody claims keeps
 /// waits short.
