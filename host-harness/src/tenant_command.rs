@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use host_harness::owner;
 use host_harness::settings::{Overrides, Settings};
+use host_harness::source::Source;
 use host_harness::tenants::Name;
 
 #[derive(Debug, Subcommand)]
@@ -84,7 +85,7 @@ fn add(settings: &Settings, flags: &Overrides, name: &Name) -> anyhow::Result<St
     // What cannot be served is not left there.
     let served = settings.check_tenant(name).map_err(anyhow::Error::from);
     if let Err(error) = served.and_then(|()| look(settings, name)) {
-        settings.tenants.remove(name)?;
+        settings.tenants.discard(name)?;
         return Err(error);
     }
     let token = settings.of_tenant(name)?.data.mcp_token()?;
@@ -98,8 +99,14 @@ fn add(settings: &Settings, flags: &Overrides, name: &Name) -> anyhow::Result<St
 /// The configuration of a new tenant: what the flags say, and the rest as for all.
 fn config(settings: &Settings, flags: &Overrides, base_url: &str) -> anyhow::Result<String> {
     let mut file = toml::Table::new();
-    if let Some(plugin) = &flags.plugin {
-        let plugin = plugin.to_str().context("the plugin's name is no text")?;
+    if let Some(plugin) = &settings.plugin
+        && flags.plugin.is_some()
+    {
+        // The harness may be started elsewhere.
+        let plugin = match plugin {
+            Source::File(path) => std::path::absolute(path)?.display().to_string(),
+            Source::Registry(reference) => reference.to_string(),
+        };
         file.insert("plugin".to_owned(), plugin.into());
     }
     if let Some(agent) = &flags.agent {

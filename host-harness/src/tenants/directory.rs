@@ -131,6 +131,15 @@ impl Directory {
         Ok(aside)
     }
 
+    /// Removes a tenant that has just been made and was never served.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn discard(&self, name: &Name) -> Result<(), DirectoryError> {
+        let path = self.of(name);
+        crate::files::remove_dir(&path).map_err(failure("removing", &path))
+    }
+
     /// What opens a tenant's tools, if it was made already.
     pub(crate) fn token(&self, name: &Name) -> Option<String> {
         DataDir::token_in(&self.of(name))

@@ -78,6 +78,8 @@ fn what_cannot_be_added_is_said_and_leaves_nothing() {
         data.run(&["tenant", "list"]).success(),
         "anna  served  http://anna.example.org"
     );
+    let left: Vec<_> = std::fs::read_dir(data.path().join("tenants")).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
 
     let own = Data::new();
     own.serve(&[]).stop();
