@@ -271,7 +271,10 @@ mod tests {
             pauses.push(pause(&turns).await);
         }
         assert!(pauses.is_sorted(), "{pauses:?}");
-        assert!(pauses[0] >= FIRST_PAUSE && pauses[5] >= LONGEST_PAUSE, "{pauses:?}");
+        assert!(
+            pauses.first() >= Some(&FIRST_PAUSE) && pauses.last() >= Some(&LONGEST_PAUSE),
+            "{pauses:?}"
+        );
         drop(long.begin());
         assert_eq!(pause(&turns).await, Duration::ZERO);
     }
