@@ -6,7 +6,7 @@ import { openSignIn } from "./signin.js";
 import { openJoin } from "./join.js";
 import { keep, recall } from "./storage.js";
 import { localise, setAgent, span, t } from "./texts.js";
-import { startWorker } from "./worker.js";
+import "./worker.js";
 
 const RETRY_MS = 3_000;
 const SLOW_MS = 800;
@@ -106,4 +106,3 @@ if (globalThis.visualViewport && /iP(hone|ad|od)/.test(navigator.userAgent)) {
 }
 
 start();
-startWorker();

@@ -5,7 +5,7 @@
 import * as api from "./api.js";
 import { keep, own, recall } from "./storage.js";
 import { language, t } from "./texts.js";
-import { hasWorker, ownWorker } from "./worker.js";
+import { hasWorker, worker } from "./worker.js";
 
 const CHOICE = "notify";
 // What the worker needs to know of the friend; it is gone with the session.
@@ -50,7 +50,7 @@ export async function renew() {
 
 async function subscription(key) {
   await navigator.serviceWorker.ready;
-  const { pushManager } = await ownWorker();
+  const { pushManager } = await worker;
   const subscribe = () => pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
   return subscribe().catch(async (error) => {
     // The server had another key when this browser subscribed.
@@ -64,7 +64,7 @@ async function subscription(key) {
 async function withWorker(use) {
   if (!isSecureContext || !canNotify) return;
   try {
-    const registration = await ownWorker();
+    const registration = await worker;
     if (registration?.active) await use(registration);
   } catch {
     // Storage or notifications were taken from the page meanwhile.

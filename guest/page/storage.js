@@ -2,7 +2,7 @@
 // Storage can be full, switched off or forbidden; then the page works on without it.
 
 // The path below which this chat is. A browser keeps by host name what is stored, and others may be below other paths of it.
-export const HOME = new URL(".", location).pathname;
+const HOME = new URL(".", location).pathname;
 
 // A name that no other chat of the same host name uses: bare at the root, else behind the path. What stands between them
 // can be part of neither.

@@ -4,16 +4,16 @@
 // because the page names its files by the build's version. What is not in the list stays on the network: all of
 // `/api/`, and invite links, which work once. The page is kept in the language that it was last read in.
 
+// What is below here is this chat's. `own` is that of `storage.js`, which a worker cannot import everywhere yet.
+const { href: HOME, pathname } = new URL(".", location);
+const own = (name) => (pathname === "/" ? name : `${pathname}:${name}`);
+
 const VERSION = "{version}";
-// The path below which this chat is, as `HOME` and `own` in `storage.js`, which a worker cannot import.
-const HOME = new URL(".", location).pathname;
-const own = (name) => (HOME === "/" ? name : `${HOME}:${name}`);
-const ASSETS = `${HOME}assets/`;
-const FILES = "{files}".split(" ").map((name) => `${ASSETS}${VERSION}/${name}`);
+const FILES = "{files}".split(" ").map((name) => `assets/${VERSION}/${name}`);
 const SHELLS = own("shell-");
 const SHELL = SHELLS + VERSION;
 const CATALOGUE = new RegExp(`assets/${VERSION}/texts\\.[\\w-]+\\.js`);
-const PAGE = `${HOME}chat`;
+const PAGE = "chat";
 // A network that takes longer is taken to be away.
 const PATIENCE_MS = 3_000;
 
@@ -50,12 +50,12 @@ async function forgetOthers() {
 
 addEventListener("fetch", (event) => {
   const { method, mode, url } = event.request;
-  const { origin, pathname, search } = new URL(url);
-  if (method !== "GET" || origin !== location.origin) return;
+  if (method !== "GET" || !url.startsWith(HOME)) return;
+  const [path] = url.slice(HOME.length).split("#");
   if (mode === "navigate") {
-    if ((pathname === PAGE || pathname === HOME) && !search) event.respondWith(page(event));
-  } else if (pathname.startsWith(ASSETS)) {
-    event.respondWith(file(event.request, pathname));
+    if (path === PAGE || !path) event.respondWith(page(event));
+  } else if (path.startsWith("assets/")) {
+    event.respondWith(file(event.request, path));
   }
 });
 
@@ -78,8 +78,8 @@ async function keepIfOtherLanguage(response) {
 }
 
 async function file(request, path) {
-  const name = path.slice(ASSETS.length);
-  return (await kept(name.includes("/") ? path : `${ASSETS}${VERSION}/${name}`)) ?? fetch(request);
+  const name = path.slice("assets/".length);
+  return (await kept(name.includes("/") ? path : `assets/${VERSION}/${name}`)) ?? fetch(request);
 }
 
 async function kept(path) {
@@ -116,7 +116,7 @@ async function show(entry) {
     dir: words?.dir ?? "auto",
     // A browser tells notifications of one host name apart by their tags alone.
     tag: own(entry ? `entry-${entry.id}` : "news"),
-    icon: `${ASSETS}icon-192.png`,
+    icon: "assets/icon-192.png",
     data: { id: entry?.id ?? 0 },
   });
 }
