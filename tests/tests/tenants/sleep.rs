@@ -2,6 +2,10 @@ use friends_chat_tests::{Data, Script, Tenant, Watcher};
 
 const SHORT: &str = "tenants.sleep = \"50ms\"\n";
 
+/// An agent that answers when it is let.
+const GATED: &str = r#"read -r _ < "${0%/*}/gate" || exit 1
+    printf '{"delta":"Here."}\n'"#;
+
 #[test]
 fn a_stream_stays_open_over_a_plugin_that_sleeps() {
     let data = Data::new().with_config(SHORT);
@@ -36,10 +40,7 @@ fn who_is_alone_is_forgotten_and_found_as_before() {
 #[test]
 fn a_plugin_does_not_sleep_while_its_agent_speaks() {
     let data = Data::new().with_config(SHORT);
-    let script = Script::new(
-        r#"read -r _ < "${0%/*}/gate" || exit 1
-        printf '{"delta":"Here."}\n'"#,
-    );
+    let script = Script::new(GATED);
     let mut gate = script.gate("gate");
     let anna = Tenant::add(&data, "anna", &["--agent", &script.agent()]);
     let harness = data.serve(&[]);
@@ -56,10 +57,7 @@ fn a_plugin_does_not_sleep_while_its_agent_speaks() {
 #[test]
 fn what_was_begun_is_taken_up_though_nobody_calls() {
     let data = Data::new();
-    let script = Script::new(
-        r#"read -r _ < "${0%/*}/gate" || exit 1
-        printf '{"delta":"Here."}\n'"#,
-    );
+    let script = Script::new(GATED);
     let mut gate = script.gate("gate");
     let anna = Tenant::add(&data, "anna", &["--agent", &script.agent()]);
     let harness = data.serve(&[]);
