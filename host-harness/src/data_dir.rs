@@ -208,8 +208,7 @@ impl DataDir {
 
     /// The token of [`DataDir::mcp_token`] in a data directory, if it was made already; makes nothing.
     pub(crate) fn token_in(root: &Path) -> Option<String> {
-        let token = fs::read_to_string(root.join(MCP_TOKEN)).ok()?;
-        Some(token.trim().to_owned()).filter(|token| token.len() >= SECRET_BYTES)
+        read_token(&root.join(MCP_TOKEN)).ok()?
     }
 
     /// The token that lets in whoever reads the metrics from another machine, made when it is asked for first.
@@ -223,16 +222,21 @@ impl DataDir {
 
 /// The token in a file.
 fn token(path: &Path) -> Result<String, DataDirError> {
-    match fs::read_to_string(path) {
-        Ok(token) if token.trim().len() >= SECRET_BYTES => return Ok(token.trim().to_owned()),
-        // Shorter: as for secrets.
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(io_error("reading", path)(source)),
+    if let Some(token) = read_token(path).map_err(io_error("reading", path))? {
+        return Ok(token);
     }
     let token: String = random(path)?.iter().map(|byte| format!("{byte:02x}")).collect();
     keep(path, format!("{token}\n").as_bytes())?;
     Ok(token)
+}
+
+/// What a file has for a token; none where there is none yet, or a shorter one, as for secrets.
+fn read_token(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(token) => Ok(Some(token.trim().to_owned()).filter(|token| token.len() >= SECRET_BYTES)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A new secret, for a file.
