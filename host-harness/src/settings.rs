@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster::Access;
 use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Table;
@@ -80,6 +81,15 @@ pub struct Overrides {
     /// Address and port for health and metrics, as in 127.0.0.1:9464; port 0 takes a free one [default: none]
     #[arg(long, env = "HARNESS_METRICS", value_name = "ADDRESS", global = true)]
     pub metrics: Option<SocketAddr>,
+    /// Address of NATS, for the roles of a cluster, as nats://host:4222; several of one NATS cluster with commas between [default: none]
+    #[arg(long, env = "HARNESS_NATS", value_name = "URL", global = true)]
+    pub nats: Option<String>,
+    /// File of credentials that NATS made for this user [default: none]
+    #[arg(long, env = "HARNESS_NATS_CREDENTIALS", value_name = "FILE", global = true)]
+    pub nats_credentials: Option<PathBuf>,
+    /// File of PEM with the certificates that NATS's own is checked by [default: the system's]
+    #[arg(long, env = "HARNESS_NATS_CA", value_name = "FILE", global = true)]
+    pub nats_ca: Option<PathBuf>,
     /// How a line of the log looks [default: text]
     #[arg(long, env = "HARNESS_LOG_FORMAT", value_enum, value_name = "FORMAT", global = true)]
     pub log_format: Option<LogFormat>,
@@ -118,6 +128,7 @@ struct ConfigFile {
     log: LogSection,
     push: PushSection,
     tenants: TenantsSection,
+    nats: NatsSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -127,6 +138,17 @@ struct TenantsSection {
     directory: Option<PathBuf>,
     /// Time without a call after which a tenant's plugin sleeps, as `"5m"`.
     sleep: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct NatsSection {
+    /// As `--nats`.
+    url: Option<String>,
+    /// As `--nats-credentials`.
+    credentials: Option<PathBuf>,
+    /// As `--nats-ca`.
+    ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -211,6 +233,8 @@ pub struct Settings {
     pub mcp_port: Option<u16>,
     /// Where health and metrics are served; none to have them nowhere.
     pub metrics: Option<SocketAddr>,
+    /// How the other roles of a cluster are reached; none where one process is all.
+    pub nats: Option<Access>,
     /// How a line of the log looks.
     pub log_format: LogFormat,
     /// The reverse proxies in front.
@@ -370,6 +394,7 @@ impl Settings {
         if !overrides.trusted_proxy.is_empty() {
             proxies.trusted = overrides.trusted_proxy;
         }
+        let nats = overrides.nats.or(file.nats.url);
         let tenants = file.tenants.directory.unwrap_or_else(|| data.root().join("tenants"));
         Ok(Self {
             tenants: Directory::at(tenants),
@@ -387,6 +412,11 @@ impl Settings {
             base_url,
             mcp_port: overrides.mcp_port.or(file.mcp.port),
             metrics: overrides.metrics.or(file.metrics.address),
+            nats: nats.map(|url| Access {
+                url,
+                credentials: overrides.nats_credentials.or(file.nats.credentials),
+                ca: overrides.nats_ca.or(file.nats.ca),
+            }),
             log_format: overrides.log_format.or(file.log.format).unwrap_or_default(),
             proxies,
             tls,

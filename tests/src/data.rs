@@ -11,7 +11,7 @@ use std::sync::{Arc, Once};
 use crate::{Harness, Outcome, Process};
 
 /// Variables of the environment that the harness reads: a test says all that matters itself.
-const VARIABLES: [&str; 18] = [
+const VARIABLES: [&str; 21] = [
     "DOCKER_CONFIG",
     "HARNESS_AGENT",
     "HARNESS_AGENT_KEY",
@@ -22,6 +22,9 @@ const VARIABLES: [&str; 18] = [
     "HARNESS_LOG_FORMAT",
     "HARNESS_MCP_PORT",
     "HARNESS_METRICS",
+    "HARNESS_NATS",
+    "HARNESS_NATS_CA",
+    "HARNESS_NATS_CREDENTIALS",
     "HARNESS_PLUGIN",
     "HARNESS_PORT",
     "HARNESS_TENANT",

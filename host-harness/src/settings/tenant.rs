@@ -9,7 +9,9 @@ use crate::data_dir::DataDir;
 use crate::tenants::{Address, Name};
 
 /// Sections of the whole: what they are about is there once.
-const OF_THE_WHOLE: [&str; 8] = ["data", "tenants", "tls", "proxy", "mcp", "metrics", "log", "push"];
+const OF_THE_WHOLE: [&str; 9] = [
+    "data", "tenants", "tls", "proxy", "mcp", "metrics", "log", "nats", "push",
+];
 
 /// Keys of a channel's section that are of the whole.
 const OF_THE_SOCKET: [&str; 2] = ["host", "port"];

@@ -1,0 +1,8 @@
+//! Shares channel plugins out among machines, over [NATS](https://docs.nats.io) with JetStream.
+//!
+//! Three roles, each in any number: an edge has the sockets and the held streams, a node has the plugins' instances, a worker has
+//! the agent. What each knows of the others goes through [`Link`]. Nothing here knows what a plugin is.
+
+mod link;
+
+pub use link::{Access, Link, LinkError, PREFIX, token};
