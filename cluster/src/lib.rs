@@ -5,4 +5,11 @@
 
 mod link;
 
-pub use link::{Access, Link, LinkError, PREFIX, token};
+pub mod lease;
+mod owners;
+mod placement;
+
+pub use lease::{Member, Owner, Role};
+pub use link::{Access, Link, LinkError, PREFIX, text, token};
+pub use owners::{Change, Claim, ClaimError, Owners};
+pub use placement::{heir, place, surplus};

@@ -130,9 +130,27 @@ pub fn token(text: &str) -> String {
     }
 }
 
+/// The text that a token was made of.
+pub fn text(token: &str) -> String {
+    let mut bytes = Vec::with_capacity(token.len());
+    let mut rest = token.bytes();
+    while let Some(byte) = rest.next() {
+        let digits = (byte == b'_').then(|| [rest.next(), rest.next()]);
+        match digits {
+            None => bytes.push(byte),
+            Some([Some(high), Some(low)]) => {
+                let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                bytes.extend(digit(high).zip(digit(low)).map(|(high, low)| high << 4 | low));
+            }
+            Some(_) => {}
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::token;
+    use super::{text, token};
 
     #[test]
     fn different_texts_are_different_tokens() {
@@ -140,5 +158,8 @@ mod tests {
         assert_eq!(token("a.b > *"), "a_2eb_20_3e_20_2a");
         assert_ne!(token("_3a"), token(":"));
         assert_eq!(token(""), "_");
+        for whole in ["", "friend:jo", "a.b > *", "_3a", "é"] {
+            assert_eq!(text(&token(whole)), whole);
+        }
     }
 }
