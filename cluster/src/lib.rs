@@ -11,5 +11,5 @@ mod placement;
 
 pub use lease::{Member, Owner, Role};
 pub use link::{Access, Link, LinkError, PREFIX, text, token};
-pub use owners::{Change, Claim, ClaimError, Owners};
+pub use owners::{Change, Claim, ClaimError, Owners, bucket, watch_all};
 pub use placement::{heir, place, surplus};

@@ -402,7 +402,7 @@ impl Shared {
 }
 
 /// Shows every record as it is and as it becomes, for ever. Sets `known` when the first time all were shown.
-pub(crate) async fn watch_all(store: &Store, known: &watch::Sender<bool>, saw: impl Fn(kv::Entry)) {
+pub async fn watch_all(store: &Store, known: &watch::Sender<bool>, saw: impl Fn(kv::Entry)) {
     loop {
         if let Err(error) = watch_once(store, known, &saw).await {
             tracing::debug!(%error, "watching NATS");
@@ -433,7 +433,10 @@ async fn watch_once(
 }
 
 /// A bucket of this cluster, made if it is missing.
-pub(crate) async fn bucket(link: &Link, name: &str) -> Result<Store, LinkError> {
+///
+/// # Errors
+/// When NATS has not what it takes.
+pub async fn bucket(link: &Link, name: &str) -> Result<Store, LinkError> {
     let config = kv::Config {
         bucket: format!("{PREFIX}-{name}"),
         history: 1,

@@ -39,6 +39,17 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+/// Writes a file so that it is there as it was, or as it is to be.
+///
+/// # Errors
+/// What the system says; it is as it was then.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    fs::write(&beside, bytes)?;
+    File::open(&beside)?.sync_all()?;
+    fs::rename(&beside, path)
+}
+
 /// Makes a directory, and those that it is in, for their user only. It may be there already.
 ///
 /// # Errors

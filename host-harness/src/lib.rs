@@ -2,7 +2,7 @@
 //!
 //! The modules are in the order a process lives: what it is told ([`settings`], [`data_dir`]), what it loads
 //! ([`source`], [`registry`], [`engine`], [`capability`], [`contract`], [`plugin`], [`pin`], [`inspect`], [`conform`]), what it connects ([`http`], [`push`], [`web_push`], [`agent`],
-//! [`owner`], [`mcp`], [`tenants`]), and [`serve()`], which puts them together. Nothing here knows what the plugin is about.
+//! [`owner`], [`mcp`], [`tenants`]), how several machines do it ([`cluster`]), and [`serve()`], which puts them together. Nothing here knows what the plugin is about.
 
 pub mod log;
 pub mod request_id;
@@ -39,6 +39,8 @@ mod owner_http;
 pub mod push;
 pub mod tenants;
 pub mod web_push;
+
+pub mod cluster;
 
 pub mod serve;
 

@@ -3,12 +3,14 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use host_harness::agent::Key;
 use host_harness::backup;
+use host_harness::cluster::{self, ClusterError};
 use host_harness::conform::conform;
 use host_harness::inspect::{Inspection, inspect};
 use host_harness::log;
@@ -45,6 +47,23 @@ enum Action {
         /// On the first start, invite a friend of this name and print the link
         #[arg(long, value_name = "USER")]
         first_friend: Option<String>,
+    },
+    /// Serve the chats of a cluster to their friends: the sockets, and the streams that are held
+    Edge {
+        /// What it is called in the cluster, once [default: the machine's name]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Run the plugins of a cluster's tenants
+    Node {
+        /// What it is called in the cluster, once [default: the machine's name]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Look at a cluster, or have a node hand over what it has
+    Cluster {
+        #[command(subcommand)]
+        what: ClusterAction,
     },
     /// Invite a new friend
     Invite {
@@ -137,6 +156,17 @@ enum Action {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum ClusterAction {
+    /// Tell who is there, and who has what
+    Status,
+    /// Have a node hand over all that it has, while friends chat, and take nothing more
+    Drain {
+        /// The node's name
+        node: String,
+    },
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments) {
@@ -171,7 +201,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let flags = overrides.clone();
     overrides.docker_config = docker_config();
     overrides.agent_key = std::env::var(AGENT_KEY).ok().and_then(|key| Key::new(&key));
-    let log_level = if matches!(action, Action::Serve { .. }) {
+    let log_level = if matches!(action, Action::Serve { .. } | Action::Edge { .. } | Action::Node { .. }) {
         LevelFilter::INFO
     } else {
         LevelFilter::ERROR
@@ -181,10 +211,21 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     log::to_stderr(settings.log_format, levels.as_deref(), log_level)
         .context("RUST_LOG is no list of targets and levels")?;
     if let Some(name) = arguments.tenant {
-        if matches!(action, Action::Serve { .. } | Action::Tenant { .. }) {
+        if matches!(
+            action,
+            Action::Serve { .. }
+                | Action::Edge { .. }
+                | Action::Node { .. }
+                | Action::Cluster { .. }
+                | Action::Tenant { .. }
+        ) {
             anyhow::bail!("this command is about all tenants: leave --tenant {name} out");
         }
-        settings = settings.of_tenant(&name)?;
+        match settings.nats {
+            // Its files are on the node that has it.
+            Some(_) => settings.tenant = Some(name),
+            None => settings = settings.of_tenant(&name)?,
+        }
     }
     let tool = |suffix: &str, arguments: serde_json::Value| Command::ToolEnding {
         suffix: suffix.to_owned(),
@@ -193,6 +234,24 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let command = match action {
         Action::Serve { first_friend } => {
             serve_here(&settings, Welcome { first_friend })?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Edge { name } => {
+            let name = name.unwrap_or_else(machine);
+            in_a_role(async |say, end| cluster::edge(&settings, &name, say, end).await)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Node { name } => {
+            let name = name.unwrap_or_else(machine);
+            in_a_role(async |say, end| cluster::node(&settings, &name, say, end).await)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Cluster { what } => {
+            let told = match what {
+                ClusterAction::Status => alone(cluster::status(&settings))??,
+                ClusterAction::Drain { node } => alone(cluster::drain(&settings, &node))??,
+            };
+            say(format_args!("{told}\n"));
             return Ok(ExitCode::SUCCESS);
         }
         Action::Inspect { plugin, json } => {
@@ -356,6 +415,34 @@ fn serve_here(settings: &Settings, welcome: Welcome) -> anyhow::Result<()> {
         };
         reloading.abort();
         Ok(served?)
+    })
+}
+
+/// What this machine is called.
+fn machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Takes a role in a cluster until it is told to end.
+fn in_a_role(
+    role: impl AsyncFnOnce(&dyn Fn(&str), Pin<Box<dyn Future<Output = ()>>>) -> Result<(), ClusterError>,
+) -> anyhow::Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime
+        .worker_threads(threads())
+        .enable_all()
+        .build()
+        .context("starting")?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let end = Box::pin(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        Ok(role(&|line| say(format_args!("{line}\n")), end).await?)
     })
 }
 

@@ -3,7 +3,11 @@
 //! A frame is shared by all its readers. A connection has a bounded queue: one that does not read is cut, gives its
 //! memory back at once, and nobody else notices.
 
+mod relay;
+
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -14,6 +18,7 @@ use tokio::sync::Notify;
 use crate::limits::{Limit, Limits};
 use crate::metrics::Counter;
 use crate::plugin::Response;
+pub(crate) use relay::{Recent, Relay, Relayed, What};
 
 /// What a connection is held on.
 #[derive(Debug, Clone)]
@@ -69,6 +74,21 @@ pub enum Next {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(u64);
 
+impl Moment {
+    /// No connection that waits for this one listens.
+    const NEVER: u64 = u64::MAX;
+
+    /// The moment of a number.
+    pub(crate) const fn at(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// The connections of one plugin. Clones share them.
 #[derive(Debug, Clone)]
 pub struct PushHub {
@@ -80,6 +100,8 @@ struct Shared {
     state: Mutex<State>,
     limits: Limits,
     counts: Counts,
+    /// Where what is published goes if other machines hold the connections.
+    relay: Option<Relay>,
 }
 
 /// What is counted of the connections.
@@ -115,13 +137,29 @@ pub struct Full;
 impl PushHub {
     /// A hub without connections.
     pub fn new(limits: &Limits) -> Self {
+        Self::of(limits, None)
+    }
+
+    /// A hub of connections that other machines hold: what is published goes through the relay, and those that listen here are
+    /// only counted.
+    pub(crate) fn relayed(limits: &Limits, relay: Relay) -> Self {
+        Self::of(limits, Some(relay))
+    }
+
+    fn of(limits: &Limits, relay: Option<Relay>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 state: Mutex::default(),
                 limits: limits.clone(),
                 counts: Counts::default(),
+                relay,
             }),
         }
+    }
+
+    /// Where what is published goes, if it goes elsewhere.
+    pub(crate) fn relay(&self) -> Option<&Relay> {
+        self.shared.relay.as_ref()
     }
 
     /// Holds a connection, which listens from now on and until the answer is dropped. When it is cut for not reading,
@@ -129,7 +167,13 @@ impl PushHub {
     ///
     /// # Errors
     /// When the hub is full.
-    pub fn hold(&self, mut hold: Hold, cut: Arc<Notify>) -> Result<Held, Full> {
+    pub fn hold(&self, hold: Hold, cut: Arc<Notify>) -> Result<Held, Full> {
+        let now = self.state().now;
+        self.hold_since(hold, cut, now)
+    }
+
+    /// As [`PushHub::hold`], for a connection that listens since a moment of its own.
+    pub(crate) fn hold_since(&self, mut hold: Hold, cut: Arc<Notify>, since: Moment) -> Result<Held, Full> {
         let mut state = self.state();
         let limits = &self.shared.limits;
         if state.connections.len() >= limits.held_connections {
@@ -142,7 +186,7 @@ impl PushHub {
         let id = state.next;
         state.next += 1;
         let queue = Arc::new(Queue {
-            since: state.now,
+            since: AtomicU64::new(since.0),
             waiting: Mutex::new(Waiting {
                 cut: Some(cut),
                 ..Waiting::default()
@@ -171,7 +215,33 @@ impl PushHub {
             id,
             queue,
             hold,
+            companion: None,
         })
+    }
+
+    /// Lets a connection wait: nothing that is published reaches it.
+    pub(crate) fn pause(&self, id: u64) {
+        if let Some(queue) = self.state().connections.get(&id) {
+            queue.since.store(Moment::NEVER, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands a connection a frame of its own, and lets it listen since a moment.
+    pub(crate) fn go_on(&self, id: u64, frame: Bytes, since: Moment) {
+        let state = self.state();
+        if let Some(queue) = state.connections.get(&id) {
+            if !frame.is_empty() {
+                queue.push(frame, &self.shared.limits);
+            }
+            queue.since.store(since.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends one connection.
+    pub(crate) fn end_one(&self, id: u64, end: End) {
+        if let Some(queue) = self.state().connections.get(&id) {
+            queue.end(end);
+        }
     }
 
     /// The connections that are held now.
@@ -199,6 +269,12 @@ impl PushHub {
     /// Hands a frame to all that listened to a topic at that moment.
     pub fn publish(&self, topic: &str, frame: &Bytes, moment: Moment) {
         let state = self.state();
+        if let Some(relay) = &self.shared.relay {
+            if let Some((topic, _)) = state.topics.get_key_value(topic) {
+                relay.publish(topic, What::Frame(frame.clone()), moment);
+            }
+            return;
+        }
         let (mut handed, mut cut) = (0, 0);
         for queue in state.listening(topic, moment) {
             match queue.push(frame.clone(), &self.shared.limits) {
@@ -218,6 +294,12 @@ impl PushHub {
     /// Ends all that listened to a topic at that moment.
     pub fn end(&self, topic: &str, end: &End, moment: Moment) {
         let state = self.state();
+        if let Some(relay) = &self.shared.relay {
+            if let Some((topic, _)) = state.topics.get_key_value(topic) {
+                relay.publish(topic, What::End(end.clone()), moment);
+            }
+            return;
+        }
         for queue in state.listening(topic, moment) {
             queue.end(end.clone());
         }
@@ -226,6 +308,11 @@ impl PushHub {
     /// Ends every connection.
     pub fn end_all(&self, end: &End) {
         let state = self.state();
+        if let Some(relay) = &self.shared.relay {
+            for topic in state.topics.keys() {
+                relay.publish(topic, What::End(end.clone()), state.now);
+            }
+        }
         for queue in state.connections.values() {
             queue.end(end.clone());
         }
@@ -239,6 +326,9 @@ impl PushHub {
                 ids.retain(|other| *other != id);
                 if ids.is_empty() {
                     state.topics.remove(topic);
+                    if let Some(relay) = &self.shared.relay {
+                        relay.forget(topic);
+                    }
                 }
             }
         }
@@ -256,7 +346,7 @@ impl State {
             .into_iter()
             .flatten()
             .filter_map(|id| self.connections.get(id))
-            .filter(move |queue| queue.since <= moment)
+            .filter(move |queue| queue.since.load(Ordering::Relaxed) <= moment.0)
     }
 }
 
@@ -267,9 +357,27 @@ pub struct Held {
     id: u64,
     queue: Arc<Queue>,
     hold: Hold,
+    /// Is dropped with it.
+    companion: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Held {
+    /// Since when it listens.
+    pub(crate) fn since(&self) -> Moment {
+        Moment(self.queue.since.load(Ordering::Relaxed))
+    }
+
+    /// Its number among the connections of its hub.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The same, which drops something when it is dropped.
+    pub(crate) fn with(mut self, companion: impl Any + Send + Sync) -> Self {
+        self.companion = Some(Box::new(companion));
+        self
+    }
+
     /// What it is held on.
     pub fn hold(&self) -> &Hold {
         &self.hold
@@ -310,12 +418,14 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.hub.release(self.id, &self.hold.topics);
+        // Whoever is told finds it gone.
+        drop(self.companion.take());
     }
 }
 
 #[derive(Debug)]
 struct Queue {
-    since: Moment,
+    since: AtomicU64,
     waiting: Mutex<Waiting>,
 }
 

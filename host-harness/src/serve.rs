@@ -18,7 +18,7 @@ use crate::owner::{Desk, Desks, OwnerServer, OwnerServerError};
 use crate::pin::{Pin, PinError};
 use crate::plugin::{CallError, Condition, Grants, LoadError, PluginActor};
 use crate::programs::Programs;
-use crate::push::{End, PushHub, Reason};
+use crate::push::{End, PushHub, Reason, Relay};
 use crate::settings::Settings;
 use crate::source::SourceError;
 use crate::web_push::{WebPush, WebPushError};
@@ -115,6 +115,13 @@ pub enum ServeError {
     Runtime(io::Error),
 }
 
+/// What a plugin is connected with that is not on this machine.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    /// Where what it publishes goes.
+    pub(crate) relay: Option<Relay>,
+}
+
 /// A plugin with what it is connected to, without sockets.
 #[derive(Debug)]
 pub struct Host {
@@ -128,11 +135,11 @@ impl Host {
     /// When it cannot be read, compiled or linked, or its secrets cannot be kept.
     pub fn load(settings: &Settings, port: u16) -> Result<Self, ServeError> {
         let engine = Engine::new(&settings.whole.cache()).map_err(ServeError::Engine)?;
-        Self::of(&Programs::new(Arc::new(engine)), settings, port)
+        Self::of(&Programs::new(Arc::new(engine)), settings, port, Around::default())
     }
 
     /// As [`Host::load`], with a program that may be loaded already.
-    pub(crate) fn of(programs: &Programs, settings: &Settings, port: u16) -> Result<Self, ServeError> {
+    pub(crate) fn of(programs: &Programs, settings: &Settings, port: u16, around: Around) -> Result<Self, ServeError> {
         let mut secrets = std::collections::BTreeMap::new();
         for name in settings.granted_secrets() {
             secrets.insert(name.clone(), settings.data.secret(name)?);
@@ -155,7 +162,10 @@ impl Host {
             web_push: Some(Arc::new(web_push)),
         };
         let limits = settings.limits.clone();
-        let hub = PushHub::new(&limits);
+        let hub = match around.relay {
+            Some(relay) => PushHub::relayed(&limits, relay),
+            None => PushHub::new(&limits),
+        };
         let agent = settings
             .agent
             .agent(

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use host_harness::cluster::Mirror;
 use host_harness::owner;
 use host_harness::settings::{Overrides, Settings};
 use host_harness::source::Source;
@@ -38,6 +39,9 @@ pub(crate) enum Action {
 impl Action {
     /// Carries the command out, and says what came of it. A running harness looks at the tenant at once.
     pub(crate) fn carry_out(self, settings: &Settings, flags: &Overrides) -> anyhow::Result<String> {
+        if settings.nats.is_some() {
+            return self.carry_out_in_a_cluster(settings, flags);
+        }
         let tenants = &settings.tenants;
         match self {
             Self::List => list(settings),
@@ -67,6 +71,47 @@ impl Action {
                 Ok(format!("The tenant {name} goes on."))
             }
         }
+    }
+}
+
+impl Action {
+    /// As [`Action::carry_out`], for the tenants of a cluster.
+    fn carry_out_in_a_cluster(self, settings: &Settings, flags: &Overrides) -> anyhow::Result<String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mirror = Mirror::of(settings).await?;
+            Ok(match self {
+                Self::List => {
+                    let state = |suspended| if suspended { "suspended" } else { "served" };
+                    let list = mirror.list().await?;
+                    let lines = list
+                        .into_iter()
+                        .map(|(name, suspended)| format!("{name}  {}", state(suspended)));
+                    lines.collect::<Vec<_>>().join("\n")
+                }
+                Self::Add { name } => {
+                    let Some(base_url) = &settings.base_url else {
+                        bail!(
+                            "say where the chat will be found: --base-url https://{name}.example.org, or with a path"
+                        );
+                    };
+                    mirror.add(&name, config(settings, flags, base_url)?).await?;
+                    format!("The tenant {name} has a chat at {base_url}.")
+                }
+                Self::Remove { name } => {
+                    mirror.remove(&name).await?;
+                    format!("The tenant {name} is removed. What nodes have of it is set aside there.")
+                }
+                Self::Suspend { name } => {
+                    mirror.suspend(&name, true).await?;
+                    format!("The tenant {name} is suspended: its friends are told so, and nothing is lost.")
+                }
+                Self::Resume { name } => {
+                    mirror.suspend(&name, false).await?;
+                    format!("The tenant {name} goes on.")
+                }
+            })
+        })
     }
 }
 

@@ -284,6 +284,11 @@ impl AgentQueue {
         self.until(|state| state.waiting == 0 && state.running == 0).await;
     }
 
+    /// Waits until every message has been answered; more may come meanwhile.
+    pub async fn idle(&self) {
+        self.until(|state| state.waiting == 0 && state.running == 0).await;
+    }
+
     async fn until(&self, is_reached: impl Fn(&State) -> bool) {
         loop {
             let idle = self.shared.idle.notified();

@@ -10,15 +10,17 @@ use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Notify;
+use tracing::Instrument as _;
 
+use super::cache::Cache;
 use super::carrier::Carrier;
 use super::response::{self, Content};
 use super::shape;
-use super::site::{Site, Sites};
+use super::site::{Answerer, Site, Sites};
 use super::socket::{self, Socket};
 use super::stream::Stream;
 use crate::limits::Limits;
-use crate::plugin::{self, CallError, HttpAnswer};
+use crate::plugin::{self, CallError, Generation, HttpAnswer};
 use crate::push::{End, Held};
 use crate::tenants::{NoVisit, RETRY_AFTER};
 
@@ -66,39 +68,62 @@ pub(super) async fn respond(
         Err(sentence) => return unread(response::error(StatusCode::BAD_REQUEST, sentence, None), version),
     };
     match sites {
-        Sites::One(site) => ask(site, request, client, line).await,
+        Sites::One(site) => ask_here(site, request, client, line).await,
         Sites::Many(tenants) => match tenants.visit(request).await {
-            Ok((tenant, request)) => tenant.tell(ask(tenant.site(), request, client, line)).await,
+            Ok((tenant, request)) => tenant.tell(ask_here(tenant.site(), request, client, line)).await,
+            Err(why) => unread(nobody(&why), version),
+        },
+        Sites::Far(edge) => match edge.visit(request) {
+            Ok((plugin, request)) => {
+                let span = plugin.span();
+                ask(Answerer::There(plugin), None, request, client, line)
+                    .instrument(span)
+                    .await
+            }
             Err(why) => unread(nobody(&why), version),
         },
     }
 }
 
 /// Has a request answered by the plugin whose it is.
-async fn ask(site: &Site, request: Request<Incoming>, client: IpAddr, line: &Line) -> Response<Content> {
+async fn ask_here(site: &Site, request: Request<Incoming>, client: IpAddr, line: &Line) -> Response<Content> {
     let Site { plugin, cache } = site;
-    if socket::is_handshake(&request) {
-        return socket::shake_hands(plugin, request, client, line).await;
-    }
     let generation = plugin.generation();
     if request.body().is_end_stream()
         && let Some(answer) = cache.find(generation, &request)
     {
         return response::sent(answer);
     }
+    let plugin = Answerer::Here(Arc::clone(plugin));
+    ask(plugin, Some((cache, generation)), request, client, line).await
+}
+
+/// Asks whoever answers. What may be given again is kept, where there is a place for that.
+async fn ask(
+    plugin: Answerer,
+    cache: Option<(&Cache, Generation)>,
+    request: Request<Incoming>,
+    client: IpAddr,
+    line: &Line,
+) -> Response<Content> {
+    if socket::is_handshake(&request) {
+        return socket::shake_hands(plugin, request, client, line).await;
+    }
     let request = match read(request, plugin.limits()).await {
         Ok(inner) => plugin::Request { inner, client },
         Err(refusal) => return *refusal,
     };
-    let (asked, cut) = (Arc::clone(plugin), Arc::clone(&line.cut));
+    let cut = Arc::clone(&line.cut);
     let call = async move {
-        let answer = asked.http(&request, &cut).await?;
+        let answer = plugin.http(&request, &cut).await?;
         Ok((request.inner, answer))
     };
     match line.calls.carry(call).await {
         Ok((request, HttpAnswer::Complete(answer))) => match response::whole(answer) {
             Some(answer) => {
-                cache.keep(generation, &request, &answer);
+                if let Some((cache, generation)) = cache {
+                    cache.keep(generation, &request, &answer);
+                }
                 response::sent(answer)
             }
             None => response::unfit(),

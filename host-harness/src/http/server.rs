@@ -16,6 +16,7 @@ use super::counts::Counts;
 use super::places::{Place, Places};
 use super::site::{Site, Sites};
 use super::tls::Tls;
+use crate::cluster::Edge;
 use crate::descriptors;
 use crate::limits::Limits;
 use crate::plugin::PluginActor;
@@ -58,6 +59,11 @@ impl Server {
     /// As [`Server::new`], for many plugins. `limits` bounds the connections, which may have requests for any of them.
     pub(crate) fn of_tenants(tenants: Arc<Tenants>, limits: Limits, proxies: Proxies, tls: Option<Tls>) -> Self {
         Self::of(Sites::Many(tenants), limits, proxies, tls)
+    }
+
+    /// As [`Server::of_tenants`], for plugins on other machines.
+    pub(crate) fn of_edge(edge: Arc<Edge>, limits: Limits, proxies: Proxies, tls: Option<Tls>) -> Self {
+        Self::of(Sites::Far(edge), limits, proxies, tls)
     }
 
     fn of(sites: Sites, limits: Limits, proxies: Proxies, tls: Option<Tls>) -> Self {

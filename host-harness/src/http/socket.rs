@@ -23,7 +23,8 @@ use super::carrier::Carrier;
 use super::respond::Line;
 use super::response::{self, Content};
 use super::shape;
-use crate::plugin::{self, Accepted, CallError, PluginActor, SocketAnswer};
+use super::site::Answerer;
+use crate::plugin::{self, Accepted, CallError, SocketAnswer};
 use crate::push::{End, Held, Next, Reason};
 use crate::request_id::RequestId;
 
@@ -41,7 +42,7 @@ static LAST_CONNECTION: AtomicU64 = AtomicU64::new(0);
 /// An accepted WebSocket.
 #[derive(Debug)]
 pub(super) struct Socket {
-    plugin: Arc<PluginActor>,
+    plugin: Answerer,
     accepted: Box<Accepted>,
     messages: Vec<String>,
     held: Held,
@@ -58,7 +59,7 @@ pub(super) fn is_handshake(request: &Request<Incoming>) -> bool {
 
 /// Answers a handshake, with the socket if the plugin accepts it.
 pub(super) async fn shake_hands(
-    plugin: &Arc<PluginActor>,
+    plugin: Answerer,
     request: Request<Incoming>,
     client: std::net::IpAddr,
     line: &Line,
@@ -79,12 +80,12 @@ pub(super) async fn shake_hands(
         inner: request.map(|_| Bytes::new()),
         client,
     };
-    let (asked, cut) = (Arc::clone(plugin), Arc::clone(&line.cut));
+    let (asked, cut) = (plugin.clone(), Arc::clone(&line.cut));
     let opening = async move { asked.socket_open(connection, request, &cut).await };
     match Carrier::default().carry(opening).await {
         Ok(SocketAnswer::Accepted(messages, held, accepted)) => {
             let socket = Socket {
-                plugin: Arc::clone(plugin),
+                plugin,
                 accepted,
                 messages,
                 held,
@@ -224,7 +225,7 @@ impl Socket {
 
 /// Hands a message over, under an id of its own.
 async fn hand_over(
-    plugin: &Arc<PluginActor>,
+    plugin: &Answerer,
     accepted: &mut Accepted,
     message: &str,
 ) -> Result<Option<Vec<String>>, CallError> {

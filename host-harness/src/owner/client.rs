@@ -25,6 +25,9 @@ pub enum ClientError {
     /// The running harness does not say.
     #[error("{0}")]
     Refused(String),
+    /// No node of the cluster answers.
+    #[error(transparent)]
+    Cluster(#[from] Box<crate::cluster::ClusterError>),
     /// Nothing runs, and the plugin cannot be loaded.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -35,6 +38,9 @@ pub enum ClientError {
 /// # Errors
 /// When neither the running harness nor the plugin itself can be asked.
 pub fn ask(settings: &Settings, command: Command) -> Result<Answer, ClientError> {
+    if let (Some(_), Some(tenant)) = (&settings.nats, &settings.tenant) {
+        return ask_node(settings, tenant, &Request::Command(command));
+    }
     match UnixStream::connect(settings.whole.owner_socket()) {
         Ok(stream) => ask_running(stream, &Request::Command(command).with(settings)),
         Err(_) => match settings.data.lock() {
@@ -54,12 +60,11 @@ pub fn ask(settings: &Settings, command: Command) -> Result<Answer, ClientError>
 /// # Errors
 /// When one runs and does not say.
 pub fn status(settings: &Settings) -> Result<Option<Status>, ClientError> {
+    if let (Some(_), Some(tenant)) = (&settings.nats, &settings.tenant) {
+        return said(ask_node(settings, tenant, &Request::Status)?);
+    }
     match UnixStream::connect(settings.whole.owner_socket()) {
-        Ok(stream) => match ask_running(stream, &Request::Status.with(settings))? {
-            Said::Status(status) => Ok(Some(*status)),
-            Said::Refusal(Err(sentence)) => Err(ClientError::Refused(sentence)),
-            Said::Refusal(Ok(_)) => Ok(None),
-        },
+        Ok(stream) => said(ask_running(stream, &Request::Status.with(settings))?),
         // One that is just starting or ending has the data and no socket.
         Err(_) => Ok(settings.data.lock().map(|_lock| None).map_err(ServeError::from)?),
     }
@@ -82,6 +87,27 @@ pub fn look(settings: &Settings, tenant: &Name) -> Result<Answer, ClientError> {
 enum Said {
     Status(Box<Status>),
     Refusal(Answer),
+}
+
+fn said(said: Said) -> Result<Option<Status>, ClientError> {
+    match said {
+        Said::Status(status) => Ok(Some(*status)),
+        Said::Refusal(Err(sentence)) => Err(ClientError::Refused(sentence)),
+        Said::Refusal(Ok(_)) => Ok(None),
+    }
+}
+
+/// Asks the node that has a tenant.
+fn ask_node<A: DeserializeOwned>(settings: &Settings, tenant: &Name, request: &Request) -> Result<A, ClientError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Runtime)?;
+    let request = serde_json::to_string(request)?;
+    let answer = runtime.block_on(crate::cluster::ask_owner(settings, tenant, request));
+    Ok(serde_json::from_str(
+        &answer.map_err(|error| ClientError::Cluster(Box::new(error)))?,
+    )?)
 }
 
 fn ask_running<A: DeserializeOwned>(mut stream: UnixStream, request: &Request) -> Result<A, ClientError> {

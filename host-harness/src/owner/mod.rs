@@ -30,6 +30,7 @@ pub use client::{ClientError, ask, look, status};
 pub use conversation::{Conversation, ConversationError};
 pub use desk::{Desk, Desks};
 pub use hands::Hands;
+pub(crate) use server::answer;
 pub use server::{OwnerServer, OwnerServerError};
 pub use status::{Status, Turns};
 pub use tools::{OwnerTool, OwnerTools};

@@ -111,6 +111,19 @@ async fn serve(desks: Desks, mut stream: UnixStream) {
     };
 }
 
+/// The answer to a request for one desk, both in JSON; a conversation is none that is answered so.
+pub(crate) async fn answer(desk: &Desk, request: &str) -> String {
+    let refusal = |why: String| serde_json::to_string(&Answer::Err(why));
+    let answer = match serde_json::from_str::<Request>(request) {
+        Ok(Request::Status) => serde_json::to_string(&Status::of(desk)),
+        Ok(Request::Command(command)) => serde_json::to_string(&command.run(&desk.plugin).await),
+        Ok(_) => refusal("this cannot be asked from another machine: ask on the one that has the tenant".to_owned()),
+        Err(error) => refusal(format!("this is no command of this version: {error}")),
+    };
+    // Text and numbers, which does not fail.
+    answer.unwrap_or_default()
+}
+
 /// Answers a request at the desk that it is for.
 async fn at(
     desk: &Desk,

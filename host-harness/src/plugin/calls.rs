@@ -37,6 +37,37 @@ pub struct Accepted {
     by: Instance,
 }
 
+impl Accepted {
+    /// One that an instance has accepted.
+    pub(crate) fn new(connection: Connection, handshake: Request, by: u64) -> Self {
+        Self {
+            connection,
+            handshake: wit::Request::from(&handshake),
+            by,
+        }
+    }
+
+    /// Its number.
+    pub(crate) fn connection(&self) -> Connection {
+        self.connection
+    }
+
+    /// The handshake that it was accepted with.
+    pub(crate) fn handshake(&self) -> &wit::Request {
+        &self.handshake
+    }
+
+    /// Which instance knows it.
+    pub(crate) fn by(&self) -> u64 {
+        self.by
+    }
+
+    /// Notes that another instance knows it now.
+    pub(crate) fn known_by(&mut self, instance: u64) {
+        self.by = instance;
+    }
+}
+
 /// What becomes of a WebSocket's handshake.
 #[derive(Debug)]
 pub enum SocketAnswer {
@@ -274,12 +305,17 @@ impl PluginActor {
     /// # Errors
     /// When it cannot be called.
     pub async fn socket_closed(self: &Arc<Self>, accepted: Accepted) -> Result<(), CallError> {
+        self.socket_gone(accepted.connection).await
+    }
+
+    /// As [`PluginActor::socket_closed`], by the connection's number.
+    pub(crate) async fn socket_gone(self: &Arc<Self>, connection: Connection) -> Result<(), CallError> {
         self.call(
             Kind::Socket,
             async |call| {
                 call.plugin
                     .tinyclaw_plugin_socket()
-                    .call_closed(call.store, accepted.connection)
+                    .call_closed(call.store, connection)
                     .await
             },
             |()| (),

@@ -31,6 +31,17 @@ impl PluginActor {
         }
     }
 
+    /// Drops the instance on the spot, with all that it was asked and has not answered, and starts none any more: it may be
+    /// that another has the files.
+    pub(crate) async fn abandon(&self) {
+        let mut slot = self.slot.lock().await;
+        slot.started = false;
+        slot.retired = true;
+        slot.give_up();
+        self.queue.clear();
+        self.health.send_replace(Health::Stopped);
+    }
+
     /// Starts no instance any more, if none is there; says so.
     pub fn retire(&self) -> bool {
         let Ok(mut slot) = self.slot.try_lock() else {

@@ -85,6 +85,13 @@ impl Slot {
         self.running = None;
     }
 
+    /// Drops the instance and all that waits to be made lasting.
+    pub(super) fn give_up(&mut self) {
+        self.clear();
+        self.group = Group::default();
+        self.syncing = None;
+    }
+
     /// Lets what the next call changes be made lasting with what others change, unless that has just gone wrong.
     pub(super) fn let_changes_wait(&mut self) {
         let may_wait = self.apart_until.is_none_or(|until| until <= Instant::now());

@@ -9,12 +9,13 @@ use tracing::{Instrument, Span};
 use super::WakeError;
 use super::directory::Directory;
 use super::name::Name;
+use crate::cluster::{Keeper, Keeping};
 use crate::data_dir::DataLock;
 use crate::http::Site;
 use crate::owner::Desk;
 use crate::plugin::PluginActor;
 use crate::programs::Programs;
-use crate::serve::{Host, ServeError};
+use crate::serve::{Around, Host, ServeError};
 use crate::settings::Settings;
 
 /// A tenant in memory.
@@ -26,6 +27,8 @@ pub(crate) struct Awake {
     span: Span,
     healing: AbortHandle,
     lock: Mutex<Option<DataLock>>,
+    /// The claim on it, where there are other nodes.
+    keeping: Option<Keeping>,
 }
 
 impl Awake {
@@ -35,8 +38,39 @@ impl Awake {
         name: &Name,
         programs: &Arc<Programs>,
         port: u16,
+        keeper: Option<&Keeper>,
     ) -> Result<Self, WakeError> {
         let span = tracing::info_span!("tenant", %name);
+        let (keeping, relay) = match keeper {
+            Some(keeper) => {
+                let (keeping, relay) = keeper.take(name).instrument(span.clone()).await?;
+                (Some(keeping), Some(relay))
+            }
+            None => (None, None),
+        };
+        let around = Around { relay };
+        match Self::load(whole, name, programs, port, around, span).await {
+            Ok(mut awake) => {
+                awake.keeping = keeping;
+                Ok(awake)
+            }
+            Err(error) => {
+                if let Some(keeping) = keeping {
+                    keeping.release().await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn load(
+        whole: &Settings,
+        name: &Name,
+        programs: &Arc<Programs>,
+        port: u16,
+        around: Around,
+        span: Span,
+    ) -> Result<Self, WakeError> {
         let (whole, programs, at) = (whole.clone(), Arc::clone(programs), name.clone());
         // Compiling a component that was never seen takes seconds.
         let loading = span.clone();
@@ -46,7 +80,7 @@ impl Awake {
             let lock = settings.data.lock().map_err(ServeError::from).map_err(Box::new)?;
             settings.data.mcp_token().map_err(ServeError::from).map_err(Box::new)?;
             whole.tenants.set_at_work(&at, true)?;
-            let host = Host::of(&programs, &settings, port).map_err(Box::new)?;
+            let host = Host::of(&programs, &settings, port, around).map_err(Box::new)?;
             Ok::<_, WakeError>((settings, lock, host))
         };
         let (settings, lock, host) = tokio::task::spawn_blocking(load).await??;
@@ -62,7 +96,18 @@ impl Awake {
             span,
             healing,
             lock: Mutex::new(Some(lock)),
+            keeping: None,
         })
+    }
+
+    /// Whether it is this process that answers for it, at this moment.
+    pub(crate) fn holds(&self) -> bool {
+        self.keeping.as_ref().is_none_or(Keeping::holds)
+    }
+
+    /// The fencing token, where there are other nodes.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.keeping.as_ref().map_or(0, Keeping::epoch)
     }
 
     pub(crate) fn site(&self) -> &Site {
@@ -112,7 +157,41 @@ impl Awake {
             drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
             is_answered && stopped.is_ok()
         };
-        self.tell(ending).await
+        let is_done = self.tell(ending).await;
+        self.let_go().await;
+        is_done
+    }
+
+    /// Stops the plugin for another node to go on, and leaves its connections to the edges. Says whether all was done.
+    pub(super) async fn hand_over(&self) -> bool {
+        let is_answered = self.plugin().queue().depth() == (0, 0);
+        let ending = async {
+            self.healing.abort();
+            let stopped = self.plugin().stop().await;
+            if let Err(error) = &stopped {
+                tracing::error!(%error, "stopping the plugin");
+            }
+            self.plugin().retire();
+            drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+            is_answered && stopped.is_ok()
+        };
+        let is_done = self.tell(ending).await;
+        self.let_go().await;
+        is_done
+    }
+
+    /// Drops the instance on the spot: another node may have its files.
+    pub(super) async fn abandon(&self) {
+        self.healing.abort();
+        self.tell(self.plugin().abandon()).await;
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Gives the claim up.
+    pub(super) async fn let_go(&self) {
+        if let Some(keeping) = &self.keeping {
+            keeping.release().await;
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::settings::{Settings, SettingsError};
 
 /// The tenants that are served.
 #[derive(Debug, Default)]
-pub(super) struct Guide(RwLock<Known>);
+pub(crate) struct Guide(RwLock<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -26,7 +26,7 @@ impl Guide {
     ///
     /// # Errors
     /// When its address cannot be read, or is another's.
-    pub(super) fn look(&self, settings: &Settings, name: &Name) -> Result<(), SettingsError> {
+    pub(crate) fn look(&self, settings: &Settings, name: &Name) -> Result<(), SettingsError> {
         let address = settings.address_of(name)?;
         let state = match settings.tenants.is_suspended(name) {
             true => State::Suspended,
@@ -47,7 +47,7 @@ impl Guide {
     }
 
     /// Takes a tenant out.
-    pub(super) fn forget(&self, name: &Name) -> Option<Arc<Tenant>> {
+    pub(crate) fn forget(&self, name: &Name) -> Option<Arc<Tenant>> {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let tenant = known.by_name.remove(name)?;
         known.by_address.remove(&tenant.address);
@@ -60,7 +60,7 @@ impl Guide {
     }
 
     /// Whose a request is, and how many bytes of its path say so.
-    pub(super) fn find<B>(&self, request: &Request<B>) -> Option<(Arc<Tenant>, usize)> {
+    pub(crate) fn find<B>(&self, request: &Request<B>) -> Option<(Arc<Tenant>, usize)> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         Address::candidates(request)
             .find_map(|(address, prefix)| Some((Arc::clone(known.by_address.get(&address)?), prefix)))

@@ -17,15 +17,18 @@ mod serve;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cluster::ClaimError;
 use http::Request;
 use tokio::sync::Mutex;
 use tracing::Instrument as _;
 
+pub(crate) use address::{below, completed};
 pub(crate) use awake::Awake;
 pub use directory::{Directory, DirectoryError};
 pub use name::{Name, NoName};
 pub use serve::serve;
 
+use crate::cluster::Keeper;
 use crate::engine::Engine;
 use crate::owner::Command;
 use crate::plugin::PluginActor;
@@ -33,8 +36,7 @@ use crate::programs::Programs;
 use crate::serve::ServeError;
 use crate::settings::{Settings, SettingsError};
 pub(crate) use address::Address;
-use address::below;
-use guide::Guide;
+pub(crate) use guide::Guide;
 
 /// Time after which a tenant that could not be woken is tried again.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -46,14 +48,29 @@ pub struct Tenants {
     port: u16,
     programs: Arc<Programs>,
     guide: Guide,
+    /// What this node claims them with, where there are others.
+    keeper: Option<Arc<Keeper>>,
 }
 
 /// One of them.
 #[derive(Debug)]
-struct Tenant {
+pub(crate) struct Tenant {
     name: Name,
     address: Address,
     state: Mutex<State>,
+}
+
+impl Tenant {
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Whether its chat is not served.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.state
+            .try_lock()
+            .is_ok_and(|state| matches!(*state, State::Suspended))
+    }
 }
 
 #[derive(Debug)]
@@ -98,6 +115,8 @@ pub(crate) enum WakeError {
     Unknown(String),
     #[error("the tenant has just been changed")]
     Gone,
+    #[error("the tenant is not here: {0}")]
+    Elsewhere(#[from] ClaimError),
     #[error("it could not be woken a moment ago, for which the log has the cause: it is tried again after {0:?}")]
     Failed(Duration),
     #[error("the tenant is suspended: let it go on with `host-harness tenant resume {0}`")]
@@ -131,6 +150,20 @@ impl Tenants {
             settings,
             port,
             guide,
+            keeper: None,
+        })
+    }
+
+    /// The tenants of a cluster, of whom this node has those that it claims.
+    ///
+    /// # Errors
+    /// As [`Tenants::open`].
+    pub(crate) fn of_node(settings: Settings, keeper: Arc<Keeper>) -> Result<Self, ServeError> {
+        let port = settings.port;
+        let keeper = Some(keeper);
+        Ok(Self {
+            keeper,
+            ..Self::open(settings, port)?
         })
     }
 
@@ -143,7 +176,7 @@ impl Tenants {
     pub(crate) async fn visit<B>(self: &Arc<Self>, request: Request<B>) -> Result<(Arc<Awake>, Request<B>), NoVisit> {
         loop {
             let (tenant, prefix) = self.guide.find(&request).ok_or(NoVisit::Nowhere)?;
-            if let Some(whole) = address::completed(&request, prefix) {
+            if let Some(whole) = completed(&request, prefix) {
                 return Err(NoVisit::Elsewhere(whole));
             }
             match self.wake(&tenant).await {
@@ -200,12 +233,14 @@ impl Tenants {
             State::Failed(at) if at.elapsed() < RETRY_AFTER => return Err(WakeError::Failed(RETRY_AFTER)),
             State::Asleep | State::Failed(_) => {}
         }
-        match Awake::begin(&self.settings, &tenant.name, &self.programs, self.port).await {
+        let keeper = self.keeper.as_deref();
+        match Awake::begin(&self.settings, &tenant.name, &self.programs, self.port, keeper).await {
             Ok(awake) => {
                 let awake = Arc::new(awake);
                 *state = State::Awake(Arc::clone(&awake));
                 Ok(awake)
             }
+            Err(error @ WakeError::Elsewhere(_)) => Err(error),
             Err(error) => {
                 tracing::error!(tenant = %tenant.name, %error, "this tenant cannot be woken");
                 *state = State::Failed(Instant::now());
@@ -265,6 +300,7 @@ impl Tenants {
                 let State::Awake(awake) = &mut *state else { continue };
                 if awake.rest(sleep).await && Awake::retire(awake) {
                     awake.put_away(&self.settings.tenants, &tenant.name);
+                    awake.let_go().await;
                     *state = State::Asleep;
                 }
             }
@@ -294,6 +330,54 @@ impl Tenants {
             true => Err(lines.join("\n")),
             false if lines.is_empty() => Ok("No plugin is awake that came from a file.".to_owned()),
             false => Ok(lines.join("\n")),
+        }
+    }
+
+    /// Hands a tenant over to whoever is asked for it next; says whether it had nothing left to do.
+    pub(crate) async fn hand_over(&self, name: &Name, patience: Duration) -> bool {
+        let Some(tenant) = self.guide.named(name) else {
+            return true;
+        };
+        let plugin = match &*tenant.state.lock().await {
+            State::Awake(awake) => Arc::clone(awake.plugin()),
+            _ => return true,
+        };
+        // What is not answered by then begins anew elsewhere.
+        let _ = tokio::time::timeout(patience, plugin.queue().idle()).await;
+        let mut state = tenant.state.lock().await;
+        let State::Awake(awake) = &*state else { return true };
+        let is_done = awake.hand_over().await;
+        if is_done {
+            awake.put_away(&self.settings.tenants, name);
+        }
+        *state = State::Asleep;
+        is_done
+    }
+
+    /// Those that are awake.
+    pub(crate) fn awake(&self) -> Vec<Name> {
+        let awake = self.survey().awake;
+        awake.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Whether a tenant's agent has nothing to do.
+    pub(crate) fn is_idle(&self, name: &Name) -> bool {
+        let state = self.guide.named(name);
+        let state = state.as_ref().and_then(|tenant| tenant.state.try_lock().ok());
+        match state.as_deref() {
+            Some(State::Awake(awake)) => awake.plugin().queue().depth() == (0, 0),
+            _ => false,
+        }
+    }
+
+    /// Drops every instance on the spot.
+    pub(crate) async fn abandon(&self) {
+        for tenant in self.guide.all() {
+            let mut state = tenant.state.lock().await;
+            if let State::Awake(awake) = &*state {
+                awake.abandon().await;
+                *state = State::Asleep;
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 const CHARACTERS: usize = 63;
 
 /// The name of a tenant: that of its directory, and what stands in the log and with the metrics.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(String);
 
 /// The text is no name of a tenant.
