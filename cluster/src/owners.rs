@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::kv::{self, Operation, Store, UpdateErrorKind};
+use async_nats::jetstream::stream;
 use futures_util::StreamExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -437,22 +438,30 @@ async fn watch_once(
 /// # Errors
 /// When NATS has not what it takes.
 pub async fn bucket(link: &Link, name: &str) -> Result<Store, LinkError> {
-    let config = kv::Config {
-        bucket: format!("{PREFIX}-{name}"),
-        history: 1,
-        ..kv::Config::default()
-    };
-    let name = config.bucket.clone();
-    if let Ok(store) = link.jetstream().get_key_value(&name).await {
+    let bucket = format!("{PREFIX}-{name}");
+    if let Ok(store) = link.jetstream().get_key_value(&bucket).await {
         return Ok(store);
     }
-    link.jetstream()
-        .create_key_value(config)
-        .await
-        .map_err(|error| LinkError::JetStream {
-            doing: format!("making the bucket {name}"),
-            source: error.into(),
-        })
+    let failed = |source| LinkError::JetStream {
+        doing: format!("making the bucket {bucket}"),
+        source,
+    };
+    // As ADR-8 of NATS says: the library asks servers for more than those before 2.10 tell.
+    let config = stream::Config {
+        name: format!("KV_{bucket}"),
+        subjects: vec![format!("$KV.{bucket}.>")],
+        max_messages_per_subject: 1,
+        discard: stream::DiscardPolicy::New,
+        allow_rollup: true,
+        deny_delete: true,
+        allow_direct: true,
+        num_replicas: 1,
+        ..stream::Config::default()
+    };
+    let made = link.jetstream().get_or_create_stream(config).await;
+    made.map_err(|error| failed(error.into()))?;
+    let store = link.jetstream().get_key_value(&bucket).await;
+    store.map_err(|error| failed(error.into()))
 }
 
 fn json(record: &impl Serialize) -> bytes::Bytes {

@@ -48,6 +48,13 @@ impl Harness {
         Self::run(data, 0, command)
     }
 
+    /// Starts what has the sockets of a cluster.
+    pub fn start_role(data: &Data, arguments: &[&str]) -> Self {
+        let mut command = data.command(arguments);
+        command.env("RUST_LOG", LOG);
+        Self::run(data, 0, command)
+    }
+
     fn run(data: &Data, port: u16, command: Command) -> Self {
         let process = Process::start(command);
         let ready = process.stdout.find(|line| READY.iter().any(|said| line.contains(said)));

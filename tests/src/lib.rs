@@ -13,6 +13,7 @@
 mod agent;
 mod answer;
 pub mod browser;
+mod cluster;
 mod connection;
 mod crowd;
 mod data;
@@ -39,6 +40,7 @@ mod watcher;
 
 pub use agent::{Gate, Gates, Script};
 pub use answer::Answer;
+pub use cluster::{Cluster, Node};
 pub use connection::{Connection, Incoming};
 pub use crowd::{Visitor, loopback};
 pub use data::{Data, fixture, free_port, wasm};
