@@ -33,8 +33,10 @@ pub fn to_stderr(format: LogFormat, levels: Option<&str>, level: LevelFilter) ->
         Some(levels) => levels.parse::<Targets>()?,
         None => Targets::new().with_default(level),
     };
-    // It logs whole answers, and there are invite codes among them.
-    let filter = filter.with_target("rmcp", LevelFilter::WARN);
+    // They log whole messages, and there are invite codes among them.
+    let filter = filter
+        .with_target("rmcp", LevelFilter::WARN)
+        .with_target("async_nats", LevelFilter::WARN);
     let lines = layer().with_writer(std::io::stderr);
     let lines = match format {
         LogFormat::Text => {

@@ -63,10 +63,11 @@ impl Topic {
         self.beginning += 1;
     }
 
-    /// A connection listens, and has been told all up to a number; gives what came after that. If it is the only one, the topic
-    /// begins there.
+    /// A connection listens, and has been told all up to a number; gives what was handed on after that. If it is the only one, the
+    /// topic begins there.
     pub(super) fn begun(&mut self, upto: u64, is_first: bool) -> Vec<Published> {
-        let later = |came: &&Published| came.epoch == self.epoch && came.number > upto;
+        // What waits is handed on later.
+        let later = |came: &&Published| came.epoch == self.epoch && came.number > upto && came.number <= self.last;
         let later = self.came.iter().filter(later).cloned().collect();
         self.beginning = self.beginning.saturating_sub(1);
         if self.beginning == 0 {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::CallError;
 use super::actor::PluginActor;
 use super::health::Health;
 
@@ -29,6 +30,23 @@ impl PluginActor {
                 false
             }
         }
+    }
+
+    /// Stops the instance for another host to go on, as if it slept, and starts none any more.
+    ///
+    /// # Errors
+    /// When the plugin says that it could not flush its files.
+    pub(crate) async fn depart(self: &Arc<Self>) -> Result<(), CallError> {
+        let mut slot = self.slot.lock().await;
+        let halted = match slot.running {
+            Some(_) => self.halt(&mut slot).await,
+            None => Ok(()),
+        };
+        slot.started = false;
+        slot.retired = true;
+        self.queue.clear();
+        self.health.send_replace(Health::Stopped);
+        halted
     }
 
     /// Drops the instance on the spot, with all that it was asked and has not answered, and starts none any more: it may be

@@ -167,11 +167,10 @@ impl Awake {
         let is_answered = self.plugin().queue().depth() == (0, 0);
         let ending = async {
             self.healing.abort();
-            let stopped = self.plugin().stop().await;
+            let stopped = self.plugin().depart().await;
             if let Err(error) = &stopped {
                 tracing::error!(%error, "stopping the plugin");
             }
-            self.plugin().retire();
             drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
             is_answered && stopped.is_ok()
         };
