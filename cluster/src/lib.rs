@@ -6,10 +6,12 @@
 mod link;
 
 pub mod lease;
+mod log;
 mod owners;
 mod placement;
 
 pub use lease::{Member, Owner, Role};
 pub use link::{Access, Link, LinkError, PREFIX, text, token};
+pub use log::{Found, Log, LogError, Logs};
 pub use owners::{Change, Claim, ClaimError, Owners, bucket, watch_all};
 pub use placement::{heir, place, surplus};

@@ -26,8 +26,8 @@ fn a_stream_goes_on_when_its_node_is_drained_or_killed() {
     anna.owner(&["nudge", "john", "three"]).success();
     assert_eq!(feed.until("nudge")["content"], "three");
     assert_eq!(cluster.tenants_of(third.name()), 1);
-    let said: Vec<_> = john.history().iter().map(|entry| entry["content"].clone()).collect();
-    assert_eq!(said, ["one", "one", "two", "two", "three"]);
+    let said: Vec<_> = john.history().iter().map(|entry| entry["text"].clone()).collect();
+    assert_eq!(said, ["one", "You said: one", "two", "You said: two", "three"]);
 }
 
 #[test]
