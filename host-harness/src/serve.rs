@@ -16,7 +16,7 @@ use crate::mcp::{Keys, McpServer, McpServerError};
 use crate::metrics::{MetricsServer, MetricsServerError, Of, Watched};
 use crate::owner::{Desk, Desks, OwnerServer, OwnerServerError};
 use crate::pin::{Pin, PinError};
-use crate::plugin::{CallError, Condition, Grants, LoadError, PluginActor};
+use crate::plugin::{CallError, Condition, Grants, Journal, LoadError, PluginActor};
 use crate::programs::Programs;
 use crate::push::{End, PushHub, Reason, Relay};
 use crate::settings::Settings;
@@ -120,6 +120,8 @@ pub enum ServeError {
 pub(crate) struct Around {
     /// Where what it publishes goes.
     pub(crate) relay: Option<Relay>,
+    /// What sends its files' changes.
+    pub(crate) journal: Option<Arc<Journal>>,
 }
 
 /// A plugin with what it is connected to, without sockets.
@@ -160,6 +162,7 @@ impl Host {
             secrets,
             notes: Some(Notes::at(settings.data.notes())),
             web_push: Some(Arc::new(web_push)),
+            journal: around.journal,
         };
         let limits = settings.limits.clone();
         let hub = match around.relay {

@@ -149,6 +149,8 @@ struct NatsSection {
     credentials: Option<PathBuf>,
     /// As `--nats-ca`.
     ca: Option<PathBuf>,
+    /// Whether the tenants' files follow them from node to node; else all nodes have one directory of tenants.
+    replicated: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -235,6 +237,8 @@ pub struct Settings {
     pub metrics: Option<SocketAddr>,
     /// How the other roles of a cluster are reached; none where one process is all.
     pub nats: Option<Access>,
+    /// Whether the tenants' files follow them from node to node.
+    pub replicated: bool,
     /// How a line of the log looks.
     pub log_format: LogFormat,
     /// The reverse proxies in front.
@@ -412,6 +416,7 @@ impl Settings {
             base_url,
             mcp_port: overrides.mcp_port.or(file.mcp.port),
             metrics: overrides.metrics.or(file.metrics.address),
+            replicated: file.nats.replicated.unwrap_or(true),
             nats: nats.map(|url| Access {
                 url,
                 credentials: overrides.nats_credentials.or(file.nats.credentials),

@@ -47,10 +47,15 @@ impl Cluster {
         Harness::start_role(&self.data(), &["edge", "--name", name, "--port", "0"])
     }
 
-    /// Starts a node that shares its directory with others.
+    /// Starts a node with a directory of its own.
     pub fn node(&self, name: &str) -> Node {
+        self.node_of(self.data(), name, &[])
+    }
+
+    /// Starts a node that shares its directory with others.
+    pub fn sharing_node(&self, name: &str) -> Node {
         let config = format!(
-            "[nats]\nurl = \"{}\"\n[tenants]\ndirectory = {:?}",
+            "[nats]\nurl = \"{}\"\nreplicated = false\n[tenants]\ndirectory = {:?}",
             self.nats.url(),
             self.shared()
         );

@@ -10,6 +10,7 @@ mod far;
 mod last_id;
 mod mirror;
 mod node;
+mod replica;
 mod roles;
 mod streams;
 mod topic;
@@ -18,7 +19,7 @@ mod wire;
 pub(crate) use edge::Edge;
 pub(crate) use far::FarPlugin;
 pub use mirror::{Mirror, MirrorError};
-pub(crate) use node::{Keeper, Keeping};
+pub(crate) use node::{Keeper, Keeping, TakeError};
 pub use roles::{ClusterError, ask_owner, drain, edge, node, status};
 
 /// Who asks, by a number that no other process of the cluster has.

@@ -14,11 +14,13 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::replica::{ReplicaError, Replicas};
 use super::subject;
 use super::wire::{self, Ask, Call, Holding, Published, Reply};
-use crate::plugin::{Accepted, CallError, HttpAnswer, SocketAnswer};
+use crate::plugin::{Accepted, CallError, HttpAnswer, Journal, SocketAnswer};
 use crate::push::{Held, Moment, Relay, Relayed};
 use crate::request_id::RequestId;
+use crate::serve::Around;
 use crate::tenants::{Awake, Name, Tenants, WakeError};
 
 /// Calls that a node has at once, before edges have to come again.
@@ -32,6 +34,8 @@ const AFTER_LIFE: Duration = Duration::from_secs(60);
 pub(crate) struct Keeper {
     pub(super) link: Link,
     pub(super) owners: Owners,
+    /// What brings files here; none where all nodes have the same.
+    pub(super) replicas: Option<Replicas>,
 }
 
 /// A tenant that this node has.
@@ -39,31 +43,61 @@ pub(crate) struct Keeper {
 pub(crate) struct Keeping {
     claim: Claim,
     owners: Owners,
+    journal: Option<Arc<Journal>>,
+}
+
+/// A tenant is not had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TakeError {
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
 }
 
 impl Keeper {
-    /// Claims a tenant; gives what its plugin publishes through.
+    /// Claims a tenant and brings its files here; gives what its plugin publishes and writes through.
     ///
     /// # Errors
-    /// When another node has it, or it cannot be known who has.
-    pub(crate) async fn take(&self, name: &Name) -> Result<(Keeping, Relay), ClaimError> {
+    /// When another node has it, it cannot be known who has, or its files cannot be had.
+    pub(crate) async fn take(&self, name: &Name) -> Result<(Keeping, Around), TakeError> {
         let claim = self.owners.claim(name.as_str()).await?;
         tracing::info!(epoch = claim.epoch, "this node has the tenant");
+        let journal = match &self.replicas {
+            None => None,
+            Some(replicas) => match replicas.bring(name, claim.epoch).await {
+                Ok(journal) => Some(journal),
+                Err(error) => {
+                    self.owners.release(&claim).await;
+                    return Err(error.into());
+                }
+            },
+        };
         let (relay, frames) = Relay::new();
         let keeping = Keeping {
             claim: claim.clone(),
             owners: self.owners.clone(),
+            journal: journal.clone(),
+        };
+        let around = Around {
+            relay: Some(relay),
+            journal,
         };
         let sending = send(self.link.clone(), self.owners.clone(), claim, frames);
         tokio::spawn(sending.in_current_span());
-        Ok((keeping, relay))
+        Ok((keeping, around))
     }
 }
 
 impl Keeping {
-    /// Whether this node has the tenant, at this moment.
+    /// Whether this node has the tenant, at this moment, with all that it said.
     pub(crate) fn holds(&self) -> bool {
-        self.owners.holds(&self.claim)
+        self.owners.holds(&self.claim) && !self.is_broken()
+    }
+
+    /// Whether what was said here is not what another node would find.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.is_broken())
     }
 
     /// The fencing token.

@@ -4,14 +4,16 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::{Change, Link, LinkError, Owners, Role, heir, surplus};
+use cluster::{Change, Link, LinkError, Logs, Owners, Role, heir, surplus};
 use futures_util::StreamExt as _;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::edge::{Again, Edge};
 use super::mirror::{Mirror, MirrorError};
 use super::node::{Keeper, Node};
+use super::replica::Replicas;
 use super::wire::{Ask, Reply};
 use super::{Sender, subject};
 use crate::http::{Server, Tls};
@@ -194,9 +196,15 @@ pub async fn node(
     // An error means that the task has ended.
     let _ = is_ready.wait_for(|ready| *ready).await;
     let owners = Owners::join(&link, name, Role::Node, env!("CARGO_PKG_VERSION")).await?;
+    let sending = Sending::begin()?;
+    let replicas = match settings.replicated {
+        true => Some(sending.replicas(settings, name).await?),
+        false => None,
+    };
     let keeper = Arc::new(Keeper {
         link: link.clone(),
         owners: owners.clone(),
+        replicas,
     });
     let tenants = Arc::new(Tenants::of_node(settings.clone(), Arc::clone(&keeper))?);
     let node = Node::new(name.to_owned(), keeper, Arc::clone(&tenants));
@@ -237,6 +245,40 @@ pub async fn node(
     give_up_all(&node, &owners).await;
     owners.leave().await;
     answered
+}
+
+/// The thread that sends what plugins write: the others may wait for it.
+struct Sending(Option<Runtime>);
+
+impl Sending {
+    fn begin() -> Result<Self, ServeError> {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build();
+        Ok(Self(Some(runtime.map_err(ServeError::Runtime)?)))
+    }
+
+    async fn replicas(&self, settings: &Settings, name: &str) -> Result<Replicas, ClusterError> {
+        let Some(runtime) = &self.0 else {
+            return Err(ClusterError::NoNats);
+        };
+        let (own, name) = (settings.clone(), format!("{name}, sending"));
+        let opening = runtime.spawn(async move {
+            let link = link(&own, &name).await?;
+            Ok::<_, ClusterError>(Logs::open(&link).await?)
+        });
+        let logs = opening
+            .await
+            .map_err(|error| ClusterError::NoAnswer(error.to_string()))??;
+        Ok(Replicas::new(logs, settings.tenants.clone(), runtime.handle().clone()))
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Hands over every tenant, and takes none any more.
@@ -283,6 +325,7 @@ async fn keep_up(node: &Arc<Node>, owners: &Owners) {
                 Ok(Change::Member(_)) | Err(_) => take_up_orphans(node, owners),
             },
             _ = rounds.tick() => {
+                node.tenants.drop_broken().await;
                 let awake = node.tenants.awake();
                 owners.set_load(awake.len().try_into().unwrap_or(u64::MAX));
                 let members = owners.members();

@@ -19,6 +19,7 @@ use super::effects::Effects;
 use super::group::{Group, Waits, commit_soon, synced};
 use super::health::Health;
 use super::imports::State;
+use super::journal::Shipment;
 use super::slot::{Running, Slot, Syncing};
 use super::syncs::Making;
 use super::{CallError, Generation, Grants, Instance, Program};
@@ -218,6 +219,7 @@ impl PluginActor {
             .await;
         slot.clear();
         let (stopped, effects) = stopped?;
+        self.shipped().await?;
         let writing = effects.release(self);
         stopped.map_err(CallError::Channel)?;
         Waits::ForNotes(writing).end().await
@@ -292,6 +294,11 @@ impl PluginActor {
         } else if let Some(syncing) = &mut slot.syncing {
             // It may tell of what is not lasting yet.
             Waits::ForDisk(syncing.group.join(effects))
+        } else if let Some(shipment) = self.ship() {
+            let lasting = slot.group.join(effects);
+            slot.close_group();
+            self.begin_syncing(&mut slot, Some(shipment));
+            Waits::ForDisk(lasting)
         } else {
             Waits::ForNotes(effects.release(self))
         };
@@ -310,21 +317,45 @@ impl PluginActor {
             return Ok(());
         }
         self.commit_group(&mut slot).await?;
-        let Slot { running, syncing, .. } = &mut *slot;
+        let shipment = self.ship();
+        match self.begin_syncing(&mut slot, shipment) {
+            true => Ok(()),
+            false => self.finish_syncing(&mut slot),
+        }
+    }
+
+    /// Begins to sync what was committed, beside this thread; says whether there is anything to wait for.
+    fn begin_syncing(self: &Arc<Self>, slot: &mut Slot, shipment: Option<Shipment>) -> bool {
+        let Slot { running, syncing, .. } = slot;
         if let (Some(running), Some(syncing)) = (running, syncing)
-            && let Some((making, task)) = running.store.data_mut().syncs.begin()
+            && let Some((making, task)) = running.store.data_mut().syncs.begin(shipment)
         {
             syncing.making = Some(Arc::clone(&making));
             tokio::spawn(synced(Arc::clone(self), making, task).in_current_span());
-            return Ok(());
+            return true;
         }
-        self.finish_syncing(&mut slot)
+        false
+    }
+
+    /// Sends to other machines what has changed, where there are any and something has.
+    fn ship(&self) -> Option<Shipment> {
+        self.grants.journal.as_ref()?.send()
+    }
+
+    /// Sends what has changed outside of a group, and waits until it has arrived.
+    pub(super) async fn shipped(&self) -> Result<(), CallError> {
+        match self.ship() {
+            None => Ok(()),
+            Some(shipment) => shipment.arrived().await.map_err(|error| CallError::Host(error.into())),
+        }
     }
 
     /// Makes lasting what calls have changed, and releases what they asked for, before this returns.
     pub(super) async fn make_lasting(self: &Arc<Self>, slot: &mut Slot) -> Result<(), CallError> {
         self.finish_syncing(slot)?;
         self.commit_group(slot).await?;
+        let shipment = self.ship();
+        self.begin_syncing(slot, shipment);
         self.finish_syncing(slot)
     }
 
@@ -454,6 +485,7 @@ impl PluginActor {
                 self.health.send_modify(Health::running);
                 slot.serve();
                 self.counts.starts.one();
+                self.shipped().await?;
                 Waits::ForNotes(effects.release(self)).end().await
             }
             (Err(error), _) => {

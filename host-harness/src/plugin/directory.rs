@@ -161,6 +161,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             let now = state.filesystem().stat(Resource::new_borrow(file.rep())).await;
             let longer = now.map_or(size, |stat| size.saturating_sub(stat.size));
             let room = state.before_change().and_then(|()| state.room(longer));
+            state.before_size(&file, size)?;
             told(match room {
                 Ok(()) => state.filesystem().set_size(file, size).await,
                 Err(code) => Err(code.into()),
@@ -252,12 +253,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         "[method]descriptor.write-via-stream",
         |mut store, (file, offset): (File, u64)| {
             let state = store.data_mut();
+            state.before_stream(&file)?;
             let stream = state.filesystem().write_via_stream(file, offset);
             told(bounded(state, stream))
         },
     )?;
     types.func_wrap("[method]descriptor.append-via-stream", |mut store, (file,): (File,)| {
         let state = store.data_mut();
+        state.before_stream(&file)?;
         let stream = state.filesystem().append_via_stream(file);
         told(bounded(state, stream))
     })?;
@@ -355,8 +358,35 @@ impl State {
             if let Err(error) = self.syncs.before_write(&open, offset, bytes) {
                 return Ok(Err(code(&error)));
             }
+            if let Some(journal) = &self.journal {
+                journal.wrote(&open, offset, bytes);
+            }
         }
         Ok(self.room(bytes))
+    }
+
+    /// Notes for other machines what a file's end is about to become.
+    fn before_size(&mut self, file: &File, size: u64) -> wasmtime::Result<()> {
+        if let (Some(journal), Some(open)) = (self.journal.clone(), self.open_file(file)?) {
+            let now = open.metadata().map_or(size, |of| of.len());
+            journal.wrote(&open, size, now.saturating_sub(size));
+        }
+        Ok(())
+    }
+
+    /// Notes for other machines that a file may become anything.
+    fn before_stream(&mut self, file: &File) -> wasmtime::Result<()> {
+        if let (Some(journal), Some(open)) = (self.journal.clone(), self.open_file(file)?) {
+            journal.may_write(&open);
+        }
+        Ok(())
+    }
+
+    fn open_file(&mut self, file: &File) -> wasmtime::Result<Option<Arc<fs::File>>> {
+        Ok(match self.filesystem().table.get(file)? {
+            Descriptor::File(open) => Some(Arc::clone(&open.file)),
+            Descriptor::Dir(_) => None,
+        })
     }
 
     fn before_change(&mut self) -> Result<(), ErrorCode> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::journal::Journal;
 use crate::agent::Notes;
 use crate::capability::Capabilities;
 use crate::web_push::WebPush;
@@ -23,4 +24,6 @@ pub struct Grants {
     pub notes: Option<Notes>,
     /// What wakes browsers, if anything does.
     pub web_push: Option<Arc<WebPush>>,
+    /// What sends its files' changes to other machines, where there are any.
+    pub journal: Option<Arc<Journal>>,
 }

@@ -17,6 +17,7 @@ use super::bounds::Bounds;
 use super::counts::Counts;
 use super::directory::Directory;
 use super::effects::{Effect, Effects};
+use super::journal::Journal;
 use super::no_requests::NoRequests;
 use super::syncs::Syncs;
 use super::{Instance, Response};
@@ -62,6 +63,7 @@ pub(crate) struct State {
     hub: PushHub,
     queue: AgentQueue,
     web_push: Option<Arc<WebPush>>,
+    pub(super) journal: Option<Arc<Journal>>,
     pub(super) effects: Effects,
     /// What its calls use of the threads.
     pub(super) share: Arc<Share>,
@@ -101,6 +103,7 @@ impl State {
             hub: plugin.hub.clone(),
             queue: plugin.queue.clone(),
             web_push: grants.web_push.clone(),
+            journal: grants.journal.clone(),
             effects: Effects::default(),
             share: Arc::clone(&plugin.share),
             may_wait: false,

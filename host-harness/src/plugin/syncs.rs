@@ -12,12 +12,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinHandle;
 
+use super::journal::Shipment;
+
 /// The syncs of one instance.
 #[derive(Debug, Default)]
 pub(super) struct Syncs {
     /// Whether the call in progress may leave its last sync to the host.
     pub(super) may_be_left: bool,
     left: Option<Left>,
+    /// What is on its way to other machines.
+    shipping: Option<Arc<Making>>,
     /// None may be left any more.
     is_plain: bool,
     /// The file that was written last, and where what was written to it since its last sync ends.
@@ -79,13 +83,17 @@ impl Syncs {
         Ok(())
     }
 
-    /// All that was synced is on the disk when this returns.
+    /// All that was synced is on the disk, and where else it is to be, when this returns.
     pub(super) fn settle(&mut self) -> io::Result<()> {
         if let Some(left) = self.left.take() {
             let settled = match left.making {
                 None => left.file.sync_data(),
                 Some(making) => making.wait(),
             };
+            self.failure = self.failure.or(settled.err().map(|error| error.kind()));
+        }
+        if let Some(shipping) = self.shipping.take() {
+            let settled = shipping.wait();
             self.failure = self.failure.or(settled.err().map(|error| error.kind()));
         }
         self.check()
@@ -97,13 +105,30 @@ impl Syncs {
         self.settle()
     }
 
-    /// Begins to make the sync that was left, if one was; the task ends when it is made.
-    pub(super) fn begin(&mut self) -> Option<(Arc<Making>, JoinHandle<()>)> {
-        let left = self.left.as_mut()?;
+    /// Begins to make the sync that was left, if one was, which is made only when what goes to other machines has arrived; the
+    /// task ends then.
+    pub(super) fn begin(&mut self, shipment: Option<Shipment>) -> Option<(Arc<Making>, JoinHandle<()>)> {
+        if self.left.is_none() && shipment.is_none() {
+            return None;
+        }
         let making = Arc::new(Making::default());
-        left.making = Some(Arc::clone(&making));
-        let (file, made) = (Arc::clone(&left.file), Arc::clone(&making));
-        let task = tokio::task::spawn_blocking(move || made.finish(file.sync_data()));
+        let file = self.left.as_mut().map(|left| {
+            left.making = Some(Arc::clone(&making));
+            Arc::clone(&left.file)
+        });
+        let made = Arc::clone(&making);
+        let sync = move || file.map_or(Ok(()), |file| file.sync_data());
+        let task = match shipment {
+            None => tokio::task::spawn_blocking(move || made.finish(sync())),
+            Some(shipment) => {
+                self.shipping = Some(Arc::clone(&making));
+                // On the thread that sends: this one may be waiting for it.
+                shipment.runtime().clone().spawn(async move {
+                    let (synced, arrived) = tokio::join!(tokio::task::spawn_blocking(sync), shipment.arrived());
+                    made.finish(synced.unwrap_or_else(|_| Err(io::ErrorKind::Other.into())).and(arrived));
+                })
+            }
+        };
         Some((making, task))
     }
 

@@ -148,6 +148,7 @@ impl PluginActor {
             directory: directory.clone(),
             notes: None,
             web_push: None,
+            journal: None,
             config: self.grants.config.clone(),
             secrets: self
                 .grants
@@ -232,6 +233,7 @@ impl PluginActor {
             .await?;
         slot.clear();
         self.queue.clear();
+        self.shipped().await?;
         stopped.map_err(CallError::Channel)
     }
 

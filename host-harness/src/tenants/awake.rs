@@ -41,14 +41,13 @@ impl Awake {
         keeper: Option<&Keeper>,
     ) -> Result<Self, WakeError> {
         let span = tracing::info_span!("tenant", %name);
-        let (keeping, relay) = match keeper {
+        let (keeping, around) = match keeper {
             Some(keeper) => {
-                let (keeping, relay) = keeper.take(name).instrument(span.clone()).await?;
-                (Some(keeping), Some(relay))
+                let (keeping, around) = keeper.take(name).instrument(span.clone()).await?;
+                (Some(keeping), around)
             }
-            None => (None, None),
+            None => (None, Around::default()),
         };
-        let around = Around { relay };
         match Self::load(whole, name, programs, port, around, span).await {
             Ok(mut awake) => {
                 awake.keeping = keeping;
@@ -103,6 +102,11 @@ impl Awake {
     /// Whether it is this process that answers for it, at this moment.
     pub(crate) fn holds(&self) -> bool {
         self.keeping.as_ref().is_none_or(Keeping::holds)
+    }
+
+    /// Whether what it said here is not what another node would find.
+    pub(super) fn is_broken(&self) -> bool {
+        self.keeping.as_ref().is_some_and(Keeping::is_broken)
     }
 
     /// The fencing token, where there are other nodes.

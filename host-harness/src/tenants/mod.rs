@@ -28,7 +28,7 @@ pub use directory::{Directory, DirectoryError};
 pub use name::{Name, NoName};
 pub use serve::serve;
 
-use crate::cluster::Keeper;
+use crate::cluster::{Keeper, TakeError};
 use crate::engine::Engine;
 use crate::owner::Command;
 use crate::plugin::PluginActor;
@@ -116,7 +116,9 @@ pub(crate) enum WakeError {
     #[error("the tenant has just been changed")]
     Gone,
     #[error("the tenant is not here: {0}")]
-    Elsewhere(#[from] ClaimError),
+    Elsewhere(#[source] ClaimError),
+    #[error(transparent)]
+    NotBrought(#[from] TakeError),
     #[error("it could not be woken a moment ago, for which the log has the cause: it is tried again after {0:?}")]
     Failed(Duration),
     #[error("the tenant is suspended: let it go on with `host-harness tenant resume {0}`")]
@@ -240,7 +242,7 @@ impl Tenants {
                 *state = State::Awake(Arc::clone(&awake));
                 Ok(awake)
             }
-            Err(error @ WakeError::Elsewhere(_)) => Err(error),
+            Err(WakeError::NotBrought(TakeError::Claim(error))) => Err(WakeError::Elsewhere(error)),
             Err(error) => {
                 tracing::error!(tenant = %tenant.name, %error, "this tenant cannot be woken");
                 *state = State::Failed(Instant::now());
@@ -376,6 +378,22 @@ impl Tenants {
             let mut state = tenant.state.lock().await;
             if let State::Awake(awake) = &*state {
                 awake.abandon().await;
+                *state = State::Asleep;
+            }
+        }
+    }
+
+    /// Drops the instances whose files another node would not find as they are here. They are woken with those that it would find.
+    pub(crate) async fn drop_broken(&self) {
+        for tenant in self.guide.all() {
+            let Ok(mut state) = tenant.state.try_lock() else {
+                continue;
+            };
+            if let State::Awake(awake) = &*state
+                && awake.is_broken()
+            {
+                awake.abandon().await;
+                awake.let_go().await;
                 *state = State::Asleep;
             }
         }

@@ -27,7 +27,7 @@ fn a_stream_goes_on_when_its_node_is_drained_or_killed() {
     assert_eq!(feed.until("nudge")["content"], "three");
     assert_eq!(cluster.tenants_of(third.name()), 1);
     let said: Vec<_> = john.history().iter().map(|entry| entry["text"].clone()).collect();
-    assert_eq!(said, ["one", "You said: one", "two", "You said: two", "three"]);
+    assert_eq!(said, ["three", "You said: two", "two", "You said: one", "one"]);
 }
 
 #[test]
@@ -48,4 +48,17 @@ fn a_node_that_was_paused_past_its_lease_answers_nothing_more() {
     john.ask("and on");
     feed.until("done");
     assert_eq!(john.history().len(), 3);
+}
+
+#[test]
+fn nodes_may_share_a_directory_instead() {
+    let cluster = Cluster::start();
+    let (first, edge) = (cluster.sharing_node("n1"), cluster.edge("e1"));
+    let anna = cluster.tenant("anna");
+    let john = anna.friend(&edge, "john");
+    john.ask("one");
+    let _second = cluster.sharing_node("n2");
+    first.kill();
+    assert_eq!(john.history().len(), 2);
+    assert!(cluster.shared().join("anna/plugin/friends.db").exists());
 }
