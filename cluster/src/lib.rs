@@ -9,9 +9,11 @@ pub mod lease;
 mod log;
 mod owners;
 mod placement;
+mod turns;
 
 pub use lease::{Member, Owner, Role};
 pub use link::{Access, Link, LinkError, PREFIX, text, token};
 pub use log::{Found, Log, LogError, Logs};
 pub use owners::{Change, Claim, ClaimError, Owners, bucket, watch_all};
 pub use placement::{heir, place, surplus};
+pub use turns::{Answer, Heard, Taken, Taking, TurnError, Turns, Unwanted};

@@ -60,6 +60,15 @@ enum Action {
         #[arg(long)]
         name: Option<String>,
     },
+    /// Answer for the agent of a cluster's tenants, whose nodes run with --agent workers
+    Worker {
+        /// What it is called in the cluster, once [default: the machine's name]
+        #[arg(long)]
+        name: Option<String>,
+        /// Messages that are answered at the same time
+        #[arg(long, default_value_t = cluster::AT_ONCE)]
+        turns: usize,
+    },
     /// Look at a cluster, or have a node hand over what it has
     Cluster {
         #[command(subcommand)]
@@ -201,7 +210,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let flags = overrides.clone();
     overrides.docker_config = docker_config();
     overrides.agent_key = std::env::var(AGENT_KEY).ok().and_then(|key| Key::new(&key));
-    let log_level = if matches!(action, Action::Serve { .. } | Action::Edge { .. } | Action::Node { .. }) {
+    let log_level = if matches!(
+        action,
+        Action::Serve { .. } | Action::Edge { .. } | Action::Node { .. } | Action::Worker { .. }
+    ) {
         LevelFilter::INFO
     } else {
         LevelFilter::ERROR
@@ -216,6 +228,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Action::Serve { .. }
                 | Action::Edge { .. }
                 | Action::Node { .. }
+                | Action::Worker { .. }
                 | Action::Cluster { .. }
                 | Action::Tenant { .. }
         ) {
@@ -244,6 +257,11 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Action::Node { name } => {
             let name = name.unwrap_or_else(machine);
             in_a_role(async |say, end| cluster::node(&settings, &name, say, end).await)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Action::Worker { name, turns } => {
+            let name = name.unwrap_or_else(machine);
+            in_a_role(async |say, end| cluster::worker(&settings, &name, turns, say, end).await)?;
             return Ok(ExitCode::SUCCESS);
         }
         Action::Cluster { what } => {

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use cluster::Turns;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::agent::{AgentError, AgentQueue, Notes};
+use crate::agent::{AgentChoice, AgentError, AgentQueue, Notes};
+use crate::cluster::Workers;
 use crate::data_dir::DataDirError;
 use crate::engine::Engine;
 use crate::http::{Server, Tls, TlsError};
@@ -120,6 +122,8 @@ pub enum ServeError {
 pub(crate) struct Around {
     /// Where what it publishes goes.
     pub(crate) relay: Option<Relay>,
+    /// The queue of workers.
+    pub(crate) turns: Option<Turns>,
     /// What sends its files' changes.
     pub(crate) journal: Option<Arc<Journal>>,
 }
@@ -169,14 +173,25 @@ impl Host {
             Some(relay) => PushHub::relayed(&limits, relay),
             None => PushHub::new(&limits),
         };
-        let agent = settings
-            .agent
-            .agent(
-                settings.agent_key.clone(),
-                settings.agent_name(),
-                Notes::at(settings.data.notes()),
-            )
-            .map_err(ServeError::Agent)?;
+        let agent = match around.turns.filter(|_| settings.agent == AgentChoice::Workers) {
+            Some(turns) => {
+                let tenant = settings.tenant.as_ref().map(ToString::to_string).unwrap_or_default();
+                Arc::new(Workers::new(
+                    turns,
+                    tenant,
+                    settings.agent_name().to_owned(),
+                    settings.data.notes(),
+                ))
+            }
+            None => settings
+                .agent
+                .agent(
+                    settings.agent_key.clone(),
+                    settings.agent_name(),
+                    Notes::at(settings.data.notes()),
+                )
+                .map_err(ServeError::Agent)?,
+        };
         let queue = AgentQueue::new(agent, &limits);
         let loaded = programs.load(settings, &settings.capabilities)?;
         if settings.plugin.is_some() {

@@ -15,7 +15,7 @@ pub struct Cluster {
     shared: tempfile::TempDir,
 }
 
-/// A node. It is killed when this is dropped.
+/// A node or a worker. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Node {
     process: Process,
@@ -49,7 +49,7 @@ impl Cluster {
 
     /// Starts a node with a directory of its own.
     pub fn node(&self, name: &str) -> Node {
-        self.node_of(self.data(), name, &[])
+        self.node_of(self.data(), name)
     }
 
     /// Starts a node that shares its directory with others.
@@ -59,16 +59,30 @@ impl Cluster {
             self.nats.url(),
             self.shared()
         );
-        self.node_of(Data::new().with_config(&config), name, &[])
+        self.node_of(Data::new().with_config(&config), name)
     }
 
-    fn node_of(&self, data: Data, name: &str, arguments: &[&str]) -> Node {
-        let arguments = [&["node", "--name", name, "--agent", "echo:1ms"], arguments].concat();
-        let process = Process::start(data.command(&arguments));
+    /// Starts a node whose agent is on workers.
+    pub fn node_with_workers(&self, name: &str) -> Node {
+        self.role(self.data(), &["node", "--name", name, "--agent", "workers"])
+    }
+
+    /// Starts a worker.
+    pub fn worker(&self, name: &str, agent: &str) -> Node {
+        self.role(self.data(), &["worker", "--name", name, "--agent", agent])
+    }
+
+    fn node_of(&self, data: Data, name: &str) -> Node {
+        self.role(data, &["node", "--name", name, "--agent", "echo:1ms"])
+    }
+
+    fn role(&self, data: Data, arguments: &[&str]) -> Node {
+        let name = arguments[2];
+        let process = Process::start(data.command(arguments));
         let ready = process.stdout.find(|line| line.contains("is ready"));
         if ready.is_none() {
             process.stderr.end();
-            panic!("the node does not run:\n{}", process.stderr.text());
+            panic!("it does not run:\n{}", process.stderr.text());
         }
         Node {
             process,
@@ -79,7 +93,7 @@ impl Cluster {
 
     /// Adds a tenant.
     pub fn tenant(&self, name: &str) -> Tenant {
-        Tenant::add(&self.data(), name, &[])
+        Tenant::add(&self.data(), name)
     }
 
     /// What the cluster says of itself.

@@ -68,6 +68,8 @@ pub enum Piece {
     Status(String),
     /// More of the answer, Markdown.
     Delta(String),
+    /// The answer begins anew: what was said of it so far does not count.
+    Restarted,
 }
 
 /// Why there is no answer. For the owner; a user is told in plain words, and the log is given it without what could open
@@ -99,13 +101,15 @@ pub enum AgentChoice {
     Command(Vec<String>),
     /// A server of the OpenAI chat-completions protocol.
     OpenAi(Endpoint),
+    /// The workers of a cluster.
+    Workers,
 }
 
 /// The value names no agent.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
     "`{0}` is no agent: use `echo`, or `echo:0ms` for its pace, `cmd:PROGRAM ARGUMENTS`, or the address of a server that speaks the OpenAI protocol, as in \
-     http://localhost:11434/v1#llama3.2; a key belongs into HARNESS_AGENT_KEY"
+     http://localhost:11434/v1#llama3.2, or `workers` on a node of a cluster; a key belongs into HARNESS_AGENT_KEY"
 )]
 pub struct UnknownAgent(String);
 
@@ -119,6 +123,9 @@ impl FromStr for AgentChoice {
         if let Some(pace) = text.strip_prefix("echo:") {
             let pace = humantime::parse_duration(pace).map_err(|_| UnknownAgent(text.to_owned()))?;
             return Ok(Self::Echo(pace));
+        }
+        if text == "workers" {
+            return Ok(Self::Workers);
         }
         if text.starts_with("http:") || text.starts_with("https:") {
             let endpoint = text.parse().map_err(|_| UnknownAgent(text.to_owned()))?;
@@ -146,6 +153,7 @@ impl fmt::Display for AgentChoice {
             Self::Echo(pace) => write!(f, "echo:{}", humantime::format_duration(*pace)),
             Self::Command(words) => write!(f, "cmd:{}", words.join(" ")),
             Self::OpenAi(endpoint) => endpoint.fmt(f),
+            Self::Workers => f.write_str("workers"),
         }
     }
 }
@@ -160,6 +168,10 @@ impl AgentChoice {
             Self::Echo(pace) => Arc::new(Echo::at(*pace)),
             Self::Command(words) => Arc::new(Command::new(words.clone())),
             Self::OpenAi(endpoint) => Arc::new(OpenAi::new(endpoint.clone(), key, name.to_owned(), notes)?),
+            Self::Workers => {
+                let sentence = "workers answer for the nodes of a cluster: say which agent answers here, with --agent";
+                return Err(AgentError(sentence.to_owned()));
+            }
         })
     }
 }
@@ -178,6 +190,7 @@ mod tests {
             "echo:20ms",
             "cmd:/bin/agent --fast",
             "http://localhost:1/v1#m",
+            "workers",
         ] {
             assert_eq!(text.parse::<AgentChoice>().unwrap().to_string(), text);
         }

@@ -28,6 +28,8 @@ pub enum Event {
     Status(String),
     /// More of the answer.
     Delta(String),
+    /// The answer begins anew: what was said of it so far does not count.
+    Restarted,
     /// The answer is complete.
     Done,
     /// There is no answer.
@@ -489,6 +491,7 @@ fn joined(pieces: impl Iterator<Item = Piece>) -> Vec<Event> {
             (Piece::Delta(more), Some(Event::Delta(text))) => text.push_str(&more),
             (Piece::Delta(text), _) => events.push(Event::Delta(text)),
             (Piece::Status(text), _) => events.push(Event::Status(text)),
+            (Piece::Restarted, _) => events.push(Event::Restarted),
         }
     }
     events

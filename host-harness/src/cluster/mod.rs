@@ -15,12 +15,15 @@ mod roles;
 mod streams;
 mod topic;
 mod wire;
+mod workers;
 
 pub(crate) use edge::Edge;
 pub(crate) use far::FarPlugin;
 pub use mirror::{Mirror, MirrorError};
 pub(crate) use node::{Keeper, Keeping, TakeError};
 pub use roles::{ClusterError, ask_owner, drain, edge, node, status};
+pub(crate) use workers::Workers;
+pub use workers::{AT_ONCE, worker};
 
 /// Who asks, by a number that no other process of the cluster has.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::Message;
-use cluster::{Claim, ClaimError, Link, Owners};
+use cluster::{Claim, ClaimError, Link, Owners, Turns};
 use futures_util::StreamExt as _;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::Instant;
@@ -34,6 +34,7 @@ const AFTER_LIFE: Duration = Duration::from_secs(60);
 pub(crate) struct Keeper {
     pub(super) link: Link,
     pub(super) owners: Owners,
+    pub(super) turns: Turns,
     /// What brings files here; none where all nodes have the same.
     pub(super) replicas: Option<Replicas>,
 }
@@ -81,6 +82,7 @@ impl Keeper {
         };
         let around = Around {
             relay: Some(relay),
+            turns: Some(self.turns.clone()),
             journal,
         };
         let sending = send(self.link.clone(), self.owners.clone(), claim, frames);

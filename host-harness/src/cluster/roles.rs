@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::{Change, Link, LinkError, Logs, Owners, Role, heir, surplus};
+use cluster::{Change, Link, LinkError, Logs, Owners, Role, TurnError, Turns, heir, surplus};
 use futures_util::StreamExt as _;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -57,6 +57,9 @@ pub enum ClusterError {
     /// NATS does not let it listen.
     #[error("listening at NATS: {0}: see that the user has the subjects `chats.>` and those of JetStream")]
     Subscribe(#[from] async_nats::SubscribeError),
+    /// The agent's queue.
+    #[error(transparent)]
+    Turns(#[from] TurnError),
     /// No answer came.
     #[error("{0}")]
     NoAnswer(String),
@@ -204,6 +207,7 @@ pub async fn node(
     let keeper = Arc::new(Keeper {
         link: link.clone(),
         owners: owners.clone(),
+        turns: Turns::open(&link).await?,
         replicas,
     });
     let tenants = Arc::new(Tenants::of_node(settings.clone(), Arc::clone(&keeper))?);

@@ -193,6 +193,8 @@ impl From<Piece> for Happening {
         match piece {
             Piece::Status(text) => Self::Status(text),
             Piece::Delta(text) => Self::Delta(text),
+            // Workers answer friends only.
+            Piece::Restarted => Self::Status("the answer begins anew".to_owned()),
         }
     }
 }

@@ -467,6 +467,7 @@ impl From<Event> for AgentEvent {
         match event {
             Event::Started => Self::Started,
             Event::Status(text) => Self::Status(text),
+            Event::Restarted => Self::Restarted,
             Event::Delta(text) => Self::Delta(text),
             Event::Done => Self::Done,
             Event::Failed(reason) => {

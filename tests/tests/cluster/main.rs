@@ -10,3 +10,4 @@
 
 mod chatting;
 mod moving;
+mod workers;
