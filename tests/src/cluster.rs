@@ -93,7 +93,7 @@ impl Cluster {
 
     /// Adds a tenant.
     pub fn tenant(&self, name: &str) -> Tenant {
-        Tenant::add(&self.data(), name)
+        Tenant::add(&self.data(), name, &[])
     }
 
     /// What the cluster says of itself.

@@ -80,6 +80,7 @@ impl Line {
                 let event = match word(verb, enlarged(text)) {
                     Some(Word::Piece(Piece::Delta(text))) => Event::Delta(text),
                     Some(Word::Piece(Piece::Status(text))) => Event::Status(text),
+                    Some(Word::Piece(Piece::Restarted)) => Event::Restarted,
                     Some(Word::Done) => Event::Done,
                     Some(Word::Fail(reason)) => Event::Failed(reason),
                     None => Event::Started,
@@ -116,6 +117,7 @@ fn word(verb: &str, text: String) -> Option<Word> {
     Some(match verb {
         "delta" => Word::Piece(Piece::Delta(text)),
         "status" => Word::Piece(Piece::Status(text)),
+        "restarted" => Word::Piece(Piece::Restarted),
         "done" => Word::Done,
         "fail" => Word::Fail(text),
         _ => return None,
