@@ -8,7 +8,7 @@ HARNESS := $(TARGET_DIR)/debug/host-harness
 WASM := --target wasm32-wasip2
 GUEST := --package friends-chat --package channel-plugin --package wasi-sqlite
 # Always together: another choice of packages is another choice of features, and Wasmtime would be compiled again.
-NATIVE := --package host-harness --package friends-chat-tests --package wasm-runner
+NATIVE := --package cluster --package host-harness --package friends-chat-tests --package wasm-runner
 PLAY := MEASURE=1 node hosts/play.mjs
 BUN := $(TARGET_DIR)/bun/node_modules/.bin/bun
 DIST := $(abspath $(TARGET_DIR))/dist
@@ -70,6 +70,13 @@ crashes: CRASHES ?= 2000
 crashes: build ## Kill the harness 2000 times, or CRASHES=number, and look for what was lost
 	@./setup test
 	CRASHES=$(CRASHES) $(CARGO) test $(NATIVE) --test crashes -- --nocapture
+
+test-cluster: CLUSTER_SECONDS ?= 120
+test-cluster: CLUSTER_FRIENDS ?= 200
+test-cluster: build ## Let everything in a cluster fail for CLUSTER_SECONDS (120) while CLUSTER_FRIENDS (200) chat
+	@./setup test
+	$(CARGO) test --package cluster
+	CLUSTER_SECONDS=$(CLUSTER_SECONDS) CLUSTER_FRIENDS=$(CLUSTER_FRIENDS) $(CARGO) test $(NATIVE) --test cluster -- --nocapture
 
 soak: SOAK_SECONDS ?= 600
 soak: build ## Replace the plugin under fifty friends, then let all go wrong for SOAK_SECONDS (600)

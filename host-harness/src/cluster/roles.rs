@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster::lease::LEASE;
 use cluster::{Change, Link, LinkError, Logs, Owners, Role, TurnError, Turns, heir, surplus};
+
 use futures_util::StreamExt as _;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -371,6 +373,8 @@ pub async fn status(settings: &Settings) -> Result<String, ClusterError> {
     let link = link(settings, "status").await?;
     let owners = Owners::look_on(&link).await?;
     let tenants = Mirror::open(&link).await?.list().await?;
+    // Who has gone is known by its silence.
+    tokio::time::sleep(LEASE).await;
     let counts = owners.counts();
     let members = owners.members();
     let mut text = String::new();

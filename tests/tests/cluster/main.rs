@@ -9,5 +9,6 @@
 )]
 
 mod chatting;
+mod failures;
 mod moving;
 mod workers;
