@@ -148,6 +148,6 @@ fixtures: setup wit/deps
 setup:
 	@./setup
 
-# The standard's own packages come from the crate that holds them, not from this repository.
-wit/deps: Cargo.lock
+# The packages of WASI 0.2 come from the crate that holds them, the others of the standard from wit/wasi/.
+wit/deps: Cargo.lock $(wildcard wit/wasi/*.wit)
 	@./setup wit
