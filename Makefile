@@ -110,6 +110,7 @@ deny: ## Check the licences, sources and known faults of dependencies
 	fi
 
 dist: setup wit/deps sbom ## Make what is published, in target/dist/: components, WIT, an OCI layout, what they are made of, checksums
+	@./setup wkg
 	@./dist/build "$(DIST)"
 
 sbom: ## List what the program and the component are made of, in target/sbom/
