@@ -117,6 +117,7 @@ deny: ## Check the licences, sources and known faults of dependencies
 	fi
 
 dist: setup wit/deps sbom ## Make what is published, in target/dist/: components, WIT, an OCI layout, what they are made of, checksums
+	@./setup wkg
 	@./dist/build "$(DIST)"
 
 sbom: ## List what the program and the component are made of, in target/sbom/
@@ -155,6 +156,6 @@ fixtures: setup wit/deps
 setup:
 	@./setup
 
-# The standard's own packages come from the crate that holds them, not from this repository.
-wit/deps: Cargo.lock
+# The packages of WASI 0.2 come from the crate that holds them, the others of the standard from wit/wasi/.
+wit/deps: Cargo.lock $(wildcard wit/wasi/*.wit)
 	@./setup wit

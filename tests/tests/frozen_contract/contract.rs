@@ -9,7 +9,7 @@ use wit_parser::{
     UnresolvedPackageGroup, World, WorldItem,
 };
 
-/// A package and those that it declares within itself.
+/// A package and those that are kept beside it, in `wasi`.
 pub(crate) struct Contract {
     pub(crate) package: PackageName,
     /// By name, as in `tinyclaw:plugin/channel.start`.
@@ -25,30 +25,36 @@ pub(crate) struct Item {
 }
 
 impl Contract {
-    /// Reads the package in a directory, with the packages of another that it refers to.
+    /// Reads the package in a directory and those beside it, with the packages of another that it refers to.
     pub(crate) fn read(directory: &Path, dependencies: &Path) -> Self {
         let mut sources = SourceMap::default();
         for (name, text) in files(directory) {
             sources.push_str(&name, text);
         }
-        let dependencies = files(dependencies).into_iter().map(|(name, text)| {
-            let mut sources = SourceMap::default();
-            sources.push_str(&name, text);
-            parse(sources)
-        });
-        Self::new(parse(sources), dependencies.collect())
+        Self::new(
+            parse(sources),
+            packages(&directory.join("wasi")),
+            packages(dependencies),
+        )
     }
 
     /// Takes a package that refers to no other.
     pub(crate) fn parse(text: &str) -> Self {
         let mut sources = SourceMap::default();
         sources.push_str("inline.wit", text);
-        Self::new(parse(sources), Vec::new())
+        Self::new(parse(sources), Vec::new(), Vec::new())
     }
 
-    fn new(group: UnresolvedPackageGroup, dependencies: Vec<UnresolvedPackageGroup>) -> Self {
-        let packages = [&group.main].into_iter().chain(&group.nested);
-        let names: Vec<PackageName> = packages.map(|package| package.name.clone()).collect();
+    fn new(
+        group: UnresolvedPackageGroup,
+        beside: Vec<UnresolvedPackageGroup>,
+        mut dependencies: Vec<UnresolvedPackageGroup>,
+    ) -> Self {
+        let groups = [&group].into_iter().chain(&beside);
+        let names: Vec<PackageName> = groups.map(|group| group.main.name.clone()).collect();
+        // Among them are copies of those beside it, as they are now.
+        dependencies.retain(|dependency| !names.contains(&dependency.main.name));
+        dependencies.extend(beside);
         let mut resolve = Resolve::default();
         resolve.push_groups(group, dependencies).unwrap();
         let mut items = BTreeMap::new();
@@ -75,10 +81,28 @@ fn files(directory: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
+/// A package a file.
+fn packages(directory: &Path) -> Vec<UnresolvedPackageGroup> {
+    let files = files(directory).into_iter();
+    files
+        .map(|(name, text)| {
+            let mut sources = SourceMap::default();
+            sources.push_str(&name, text);
+            parse(sources)
+        })
+        .collect()
+}
+
 fn parse(sources: SourceMap) -> UnresolvedPackageGroup {
-    sources
+    let group = sources
         .parse()
-        .unwrap_or_else(|(sources, error)| panic!("{}", error.render(&sources)))
+        .unwrap_or_else(|(sources, error)| panic!("{}", error.render(&sources)));
+    let name = &group.main.name;
+    assert!(
+        group.nested.is_empty(),
+        "`wkg` publishes no package that declares others within itself, as {name} does"
+    );
+    group
 }
 
 fn add_interface(items: &mut BTreeMap<String, Item>, resolve: &Resolve, path: &str, interface: &Interface) {

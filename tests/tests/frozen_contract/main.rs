@@ -79,6 +79,7 @@ fn the_contract_keeps_what_is_frozen() {
     });
     let newest = copies.max_by(|one, other| one.package.cmp(&other.package)).unwrap();
     assert!(newest.items.contains_key("tinyclaw:plugin/channel.start"));
+    assert!(newest.items.contains_key("wasi:config/store.get"));
     if let Some(what) = broken(&newest, &Contract::read(&root, &dependencies)) {
         panic!("{what}");
     }
