@@ -22,7 +22,8 @@ use crate::link::{Link, LinkError, PREFIX, token};
 /// Bytes that an entry has beside what it carries, at most, with the headers of its message.
 const FRAME_BYTES: usize = 1 << 10;
 
-/// Bytes of changes after which everything is written anew: what a new owner has to read is bounded by it and the files.
+/// Bytes of changes after which everything is written anew, if that is not more: what a new owner has to read is bounded by it and
+/// the files, and what is written by twice what was changed.
 const LOG_BYTES: u64 = 4 << 20;
 
 /// Entries after which that is done.
@@ -56,7 +57,9 @@ pub struct Log {
     last: u64,
     /// Of the last batch.
     number: u64,
-    /// Since everything was written.
+    /// Of everything, when it was written last.
+    base_bytes: u64,
+    /// Since then.
     bytes: u64,
     entries: u64,
     /// The object that holds everything.
@@ -170,6 +173,7 @@ impl Logs {
             epoch,
             last: 0,
             number: 0,
+            base_bytes: 0,
             bytes: 0,
             entries: 0,
             base: None,
@@ -201,7 +205,7 @@ impl Log {
 
     /// Whether everything should be written anew instead of what has changed.
     pub fn wants_base(&self) -> bool {
-        self.base.is_none() || self.bytes > LOG_BYTES || self.entries > LOG_ENTRIES
+        self.base.is_none() || self.bytes > LOG_BYTES.max(self.base_bytes) || self.entries > LOG_ENTRIES
     }
 
     /// Adds what has changed; it is stored when this returns.
@@ -226,7 +230,7 @@ impl Log {
             let bytes = part.to_vec();
             self.add(What::Part { after, bytes }).await?;
         }
-        self.bytes += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        self.bytes += length(batch);
         Ok(())
     }
 
@@ -247,6 +251,7 @@ impl Log {
         };
         self.add(what).await?;
         (self.bytes, self.entries) = (0, 0);
+        self.base_bytes = length(everything);
         let before = self.base.replace(object);
         // What is not removed now is removed with the next.
         let purged = self.logs.stream.purge().filter(&self.subject).sequence(self.last).await;
@@ -351,7 +356,7 @@ impl Log {
                 .map_err(|error| self.failed("reading")(error))?
                 .stream_sequence;
             let entry = self.entry(sequence, &message.payload)?;
-            self.bytes += u64::try_from(message.payload.len()).unwrap_or(u64::MAX);
+            self.bytes += length(&message.payload);
             self.entries += 1;
             if let What::Base { object, digest } = &entry.what {
                 base = Some((sequence, object.clone(), *digest));
@@ -370,6 +375,7 @@ impl Log {
                     return Err(self.damaged(sequence, "what it says is everything is something else"));
                 }
                 self.base = Some(object);
+                self.base_bytes = length(&everything);
                 Some(everything)
             }
         };
@@ -408,6 +414,10 @@ impl Log {
             what,
         }
     }
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    bytes.len().try_into().unwrap_or(u64::MAX)
 }
 
 /// Puts batches together.
