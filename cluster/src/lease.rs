@@ -4,6 +4,9 @@
 //! [`LEASE`], by their own clocks, and it takes itself for dead [`MARGIN`] earlier, counted from when it *sent* the last renewal
 //! that was acknowledged. So no clock is compared with another, and only their rates have to agree, within the margin.
 //!
+//! Nobody takes anything from a dead session before it has *buried* it, by replacing the very renewal that nothing followed: what the dead
+//! have still on its way does not raise them, and who has only not heard of a renewal finds that it is there.
+//!
 //! A tenant belongs to a session; the revision of the record that says so is the *epoch*, the fencing token: it only grows, and
 //! what is written under an older one does not survive a newer one.
 
@@ -107,6 +110,18 @@ impl Session {
         self.renewed.is_some_and(|sent| now < sent + LEASE - MARGIN)
     }
 
+    /// Somebody has buried it. What it had is lost; another begins, if it was begun.
+    pub fn buried(&mut self, incarnation: u64) -> bool {
+        let was_begun = self.renewed.is_some();
+        if was_begun {
+            *self = Self {
+                revision: self.revision,
+                ..Self::new(incarnation)
+            };
+        }
+        was_begun
+    }
+
     /// Begins anew if it was begun and may be dead to others: what it had is lost. Says whether it was.
     pub fn begin_anew_if_dead(&mut self, now: Time, incarnation: u64) -> bool {
         let is_dead = self.renewed.is_some() && !self.holds(now);
@@ -125,6 +140,8 @@ impl Session {
 pub struct View {
     members: HashMap<String, Seen>,
     tenants: HashMap<String, (u64, Record)>,
+    /// Epochs of tenants whose nodes were looked for after that record was seen.
+    looked_for: HashMap<String, u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -143,6 +160,19 @@ pub struct Owner {
     pub incarnation: u64,
     /// The fencing token.
     pub epoch: u64,
+}
+
+/// What is to be done to claim a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// A living node has it.
+    Owned(Owner),
+    /// The claim replaces this revision.
+    Free(u64),
+    /// The session of its node, which has this revision, is to be buried first.
+    Dead(String, u64),
+    /// It is to be looked first whether this node lives, which has the tenant under this epoch.
+    Unknown(String, u64),
 }
 
 impl View {
@@ -215,15 +245,32 @@ impl View {
         })
     }
 
-    /// The revision that a claim of a tenant replaces; none where a living node has it.
-    pub fn claimable(&self, tenant: &str, now: Time) -> Option<u64> {
-        match self.tenants.get(tenant) {
-            None => Some(0),
-            Some((revision, record)) => match self.living_owner(*revision, record, now) {
-                None => Some(*revision),
-                Some(_) => None,
-            },
+    /// What is to be done to claim a tenant.
+    pub fn standing(&self, tenant: &str, now: Time) -> Standing {
+        let Some((epoch, record)) = self.tenants.get(tenant) else {
+            return Standing::Free(0);
+        };
+        if let Some(owner) = self.living_owner(*epoch, record, now) {
+            return Standing::Owned(owner);
         }
+        let Some(node) = &record.node else {
+            return Standing::Free(*epoch);
+        };
+        match self.members.get(node) {
+            Some(Seen {
+                member: Some(member),
+                revision,
+                ..
+            }) if member.incarnation == record.incarnation => Standing::Dead(node.clone(), *revision),
+            // What is known of the node may be older than the record.
+            Some(_) if self.looked_for.get(tenant) == Some(epoch) => Standing::Free(*epoch),
+            _ => Standing::Unknown(node.clone(), *epoch),
+        }
+    }
+
+    /// It was looked for a tenant's node, since the record of this epoch was seen, and what was found is known.
+    pub fn looked_for(&mut self, tenant: &str, epoch: u64) {
+        self.looked_for.insert(tenant.to_owned(), epoch);
     }
 
     /// Whether what is known of a tenant is not newer than an epoch.
@@ -304,10 +351,23 @@ mod tests {
         view.saw_tenant("anna", record(7), 2);
         assert!(session.holds(at(2_099)));
         assert!(!session.holds(at(2_100)));
-        assert_eq!(view.claimable("anna", at(3_099)), None);
-        assert_eq!(view.claimable("anna", at(3_100)), Some(2));
+        assert!(matches!(view.standing("anna", at(3_099)), Standing::Owned(_)));
+        assert_eq!(view.standing("anna", at(3_100)), Standing::Dead(NODE.to_owned(), 1));
+        view.saw_member(NODE, None, 3, at(3_100));
+        view.looked_for("anna", 2);
+        assert_eq!(view.standing("anna", at(3_100)), Standing::Free(2));
         assert!(session.begin_anew_if_dead(at(2_100), 8));
         assert_eq!((session.incarnation(), session.revision()), (8, 1));
+    }
+
+    #[test]
+    fn a_node_of_which_nothing_was_heard_may_live() {
+        let mut view = View::default();
+        view.saw_tenant("anna", record(7), 2);
+        assert_eq!(view.standing("anna", at(60_000)), Standing::Unknown(NODE.to_owned(), 2));
+        view.saw_member(NODE, member(6), 1, at(60_000));
+        assert_eq!(view.standing("anna", at(60_000)), Standing::Unknown(NODE.to_owned(), 2));
+        assert_eq!(view.standing("ben", at(0)), Standing::Free(0));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
-use crate::lease::{Member, Owner, RENEWAL, Record, Role, Session, Time, View};
+use crate::lease::{Member, Owner, RENEWAL, Record, Role, Session, Standing, Time, View};
 use crate::link::{Link, LinkError, PREFIX, token};
 
 /// Time after which the record of a dead member is removed: until then it shows who has gone.
@@ -80,7 +80,7 @@ pub enum ClaimError {
     NoSession,
     /// NATS does not answer.
     #[error("NATS does not answer: {0}")]
-    Unreachable(kv::UpdateError),
+    Unreachable(Box<dyn std::error::Error + Send + Sync>),
     /// Who only looks on gets nothing.
     #[error("nothing can be had here")]
     OnLooker,
@@ -198,11 +198,12 @@ impl Owners {
     pub async fn claim(&self, tenant: &str) -> Result<Claim, ClaimError> {
         let shared = &self.shared;
         loop {
-            let (member, incarnation, revision) = {
+            let (member, incarnation, standing) = {
                 let state = shared.state();
                 let now = shared.now();
                 let (member, session) = state.me.as_ref().ok_or(ClaimError::OnLooker)?;
-                if let Some(owner) = state.view.owner(tenant, now) {
+                let standing = state.view.standing(tenant, now);
+                if let Standing::Owned(owner) = standing {
                     if owner.node == member.id && owner.incarnation == session.incarnation() && session.holds(now) {
                         return Ok(Claim {
                             tenant: tenant.to_owned(),
@@ -218,8 +219,21 @@ impl Owners {
                 if !session.holds(now) {
                     return Err(ClaimError::NoSession);
                 }
-                let revision = state.view.claimable(tenant, now).unwrap_or_default();
-                (member.id.clone(), session.incarnation(), revision)
+                (member.id.clone(), session.incarnation(), standing)
+            };
+            let revision = match standing {
+                Standing::Free(revision) => revision,
+                Standing::Unknown(node, epoch) => {
+                    shared.look_for(&node).await?;
+                    shared.state().view.looked_for(tenant, epoch);
+                    continue;
+                }
+                Standing::Dead(node, session) => {
+                    shared.bury(&node, session).await?;
+                    continue;
+                }
+                // It was answered above.
+                Standing::Owned(owner) => return Err(ClaimError::Owned(owner)),
             };
             let record = Record {
                 node: Some(member),
@@ -241,7 +255,7 @@ impl Owners {
                         shared.saw_tenant(entry);
                     }
                 }
-                Err(error) => return Err(ClaimError::Unreachable(error)),
+                Err(error) => return Err(ClaimError::Unreachable(error.into())),
             }
         }
     }
@@ -338,15 +352,50 @@ impl Shared {
                 state.view.saw_member(&member.id.clone(), Some(member), revision, now);
             }
             Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => match self.members.entry(&id).await {
-                Ok(found) => {
-                    let found = found.map_or(0, |entry| entry.revision);
-                    if let Some((_, session)) = &mut self.state().me {
-                        session.found(found);
-                    }
-                }
+                Ok(found) => self.found(found.as_ref()),
                 Err(error) => tracing::debug!(%error, "looking for the session"),
             },
             Err(error) => tracing::debug!(%error, "renewing the session"),
+        }
+    }
+
+    /// The session's record is not as it was left: a renewal was stored and not heard to be, or somebody has buried the session.
+    fn found(&self, entry: Option<&kv::Entry>) {
+        let incarnation = entry.and_then(read::<Member>).map(|member| member.incarnation);
+        let mut state = self.state();
+        let Some((member, session)) = &mut state.me else { return };
+        session.found(entry.map_or(0, |entry| entry.revision));
+        if incarnation != Some(session.incarnation()) {
+            let another = random();
+            if session.buried(another) {
+                tracing::warn!("the session is lost, since others took this member for dead: another begins");
+                member.incarnation = another;
+                self.session.send_replace(another);
+            }
+        }
+    }
+
+    /// Looks whether a member lives of which nothing was heard.
+    async fn look_for(&self, id: &str) -> Result<(), ClaimError> {
+        let found = self.members.entry(token(id)).await;
+        let found = found.map_err(|error| ClaimError::Unreachable(error.into()))?;
+        let revision = found.as_ref().map_or(0, |entry| entry.revision);
+        let member = found.as_ref().and_then(read::<Member>);
+        let now = self.now();
+        self.state().view.saw_member(id, member, revision, now);
+        Ok(())
+    }
+
+    /// Buries the session of a member that has this revision, or learns that it lives.
+    async fn bury(&self, id: &str, session: u64) -> Result<(), ClaimError> {
+        match self.members.update(token(id), bytes::Bytes::new(), session).await {
+            Ok(revision) => {
+                let now = self.now();
+                self.state().view.saw_member(id, None, revision, now);
+                Ok(())
+            }
+            Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => self.look_for(id).await,
+            Err(error) => Err(ClaimError::Unreachable(error.into())),
         }
     }
 
@@ -379,7 +428,7 @@ impl Shared {
     }
 
     fn saw_member(&self, entry: kv::Entry) {
-        let member = read::<Member>(&entry);
+        let member: Option<Member> = read(&entry);
         let id = match &member {
             Some(member) => member.id.clone(),
             None => text(&entry.key),
@@ -471,6 +520,8 @@ fn json(record: &impl Serialize) -> bytes::Bytes {
 
 fn read<T: DeserializeOwned>(entry: &kv::Entry) -> Option<T> {
     match entry.operation {
+        // A session that was buried.
+        Operation::Put if entry.value.is_empty() => None,
         Operation::Put => serde_json::from_slice(&entry.value)
             .inspect_err(|error| tracing::error!(key = entry.key, %error, "a record of another version"))
             .ok(),
