@@ -23,7 +23,7 @@ export CARGO_TARGET_WASM32_WASIP2_RUNNER := $(abspath $(TARGET_DIR))/debug/wasm-
 export PATH := $(abspath $(TARGET_DIR))/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-hosts bridge test-bridge screenshots crashes soak bench fuzz miri deny dist sbom lint clean setup component fixtures examples
+.PHONY: help run build test test-cluster test-hosts bridge test-bridge screenshots crashes soak bench fuzz miri deny dist sbom lint clean setup component fixtures examples
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
