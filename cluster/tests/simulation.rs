@@ -222,9 +222,9 @@ impl World {
         if !self.is_calm() && self.rng.u64(0..1_500) == 0 {
             self.fail();
         }
-        for tenant in 0..TENANTS.len() {
+        for (tenant, name) in TENANTS.iter().enumerate() {
             let holders = self.nodes.iter().filter(|node| node.holds(tenant, now_ms)).count();
-            assert!(holders <= 1, "{holders} nodes hold {} at {now_ms} ms", TENANTS[tenant]);
+            assert!(holders <= 1, "{holders} nodes hold {name} at {now_ms} ms");
         }
     }
 
@@ -458,13 +458,9 @@ impl World {
             let times = self.logs[*tenant].iter().filter(|other| *other == entry).count();
             assert_eq!(times, 1, "{entry:?} of {}", TENANTS[*tenant]);
         }
-        for tenant in 0..TENANTS.len() {
+        for (tenant, name) in TENANTS.iter().enumerate() {
             let held = self.nodes.iter().any(|node| node.holds(tenant, self.now_ms));
-            assert!(
-                held,
-                "{} has no owner {CALM_MS} ms after the last failure",
-                TENANTS[tenant]
-            );
+            assert!(held, "{name} has no owner {CALM_MS} ms after the last failure");
         }
         let fences = self.logs.iter().flatten().filter(|entry| entry.number == 0);
         (self.acknowledged.len(), fences.count())
